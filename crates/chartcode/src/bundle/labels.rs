@@ -1,0 +1,169 @@
+//! The labels of a head: code and title of each column.
+
+use std::collections::HashSet;
+use std::io::Read as _;
+use std::path::Path;
+
+use crate::encoder::Config;
+use crate::error::{Error, Result};
+
+/// A label file may unpack to this many bytes; more is taken for an attack or a mistake.
+const MOST_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Code and title of each label, in the order of the head's columns.
+#[derive(Clone, Debug, Default)]
+pub struct Labels {
+    /// `code TAB title NEWLINE` for each label.
+    text: String,
+    /// Where each label's line starts and where its title starts.
+    starts: Vec<(u32, u32)>,
+}
+
+impl Labels {
+    /// How many labels there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+    }
+
+    /// The code of a label, e.g. `E11.9`.
+    ///
+    /// # Panics
+    /// Where `label` is not below [`Labels::len`].
+    #[must_use]
+    pub fn code(&self, label: usize) -> &str {
+        let (line, title) = self.starts[label];
+        &self.text[line as usize..title as usize - 1]
+    }
+
+    /// The official title of a label's code, or nothing where the bundle has none.
+    ///
+    /// # Panics
+    /// Where `label` is not below [`Labels::len`].
+    #[must_use]
+    pub fn title(&self, label: usize) -> &str {
+        let end = match self.starts.get(label + 1) {
+            Some(&(next, _)) => next as usize,
+            None => self.text.len(),
+        };
+        &self.text[self.starts[label].1 as usize..end - 1]
+    }
+
+    /// All codes in label order.
+    #[must_use]
+    pub fn codes(&self) -> impl ExactSizeIterator<Item = &str> {
+        (0..self.len()).map(|label| self.code(label))
+    }
+
+    /// Reads a label file; see [`LabelSource`](super::LabelSource) for its form.
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
+        let text = if path.extension().is_some_and(|extension| extension == "gz") {
+            unpack(path, bytes)?
+        } else {
+            String::from_utf8(bytes.to_vec())
+                .map_err(|_| inconsistent(path, "it is not UTF-8".to_owned()))?
+        };
+        let mut lines = text.lines().enumerate();
+        let header: Vec<&str> = lines.next().map_or(vec![], |(_, line)| line.split('\t').collect());
+        let column = |name| {
+            header.iter().position(|&field| field == name).ok_or_else(|| {
+                inconsistent(path, format!("line 1 (the header) has no column {name:?}"))
+            })
+        };
+        let (code_column, title_column) = (column("code")?, column("title")?);
+        let mut labels = Self::default();
+        for (number, line) in lines {
+            let fields: Vec<&str> = line.split('\t').collect();
+            match (fields.get(code_column), fields.get(title_column)) {
+                (Some(code), Some(title)) if !code.is_empty() => labels.push(code, title),
+                _ => {
+                    let problem = format!("line {} has no code or no title", number + 1);
+                    return Err(inconsistent(path, problem));
+                }
+            }
+        }
+        labels.check_unique(path)?;
+        Ok(labels)
+    }
+
+    /// `id2label` of a Hugging Face configuration: keys "0" to "n-1".
+    pub(crate) fn of_config(path: &Path, config: &Config) -> Result<Self> {
+        let mut labels = Self::default();
+        for index in 0..config.id2label.len() {
+            if let Some(code) = config.id2label.get(&index.to_string()) {
+                labels.push(code, "");
+            } else {
+                let problem = format!("id2label has no entry {index}");
+                return Err(inconsistent(path, problem));
+            }
+        }
+        labels.check_unique(path)?;
+        Ok(labels)
+    }
+
+    fn push(&mut self, code: &str, title: &str) {
+        let line = self.text.len() as u32;
+        self.starts.push((line, line + code.len() as u32 + 1));
+        self.text.extend([code, "\t", title, "\n"]);
+    }
+
+    fn check_unique(&self, path: &Path) -> Result<()> {
+        let mut seen = HashSet::with_capacity(self.len());
+        match self.codes().find(|&code| !seen.insert(code)) {
+            None => Ok(()),
+            Some(code) => Err(inconsistent(path, format!("code {code} is there twice"))),
+        }
+    }
+}
+
+fn inconsistent(path: &Path, problem: String) -> Error {
+    Error::Inconsistent { path: path.to_owned(), problem }
+}
+
+fn unpack(path: &Path, bytes: &[u8]) -> Result<String> {
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(bytes)
+        .take(MOST_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    if text.len() as u64 > MOST_BYTES {
+        return Err(inconsistent(path, format!("it unpacks to more than {MOST_BYTES} bytes")));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Labels> {
+        Labels::parse(Path::new("labels.tsv"), text.as_bytes())
+    }
+
+    #[test]
+    fn codes_and_titles_come_in_file_order() {
+        let labels =
+            parse("code\ttitle\tconcept\nI10\tHypertension\tI10\nE11.9\t\tE11.9\n").unwrap();
+        let rows: Vec<_> = (0..labels.len()).map(|l| (labels.code(l), labels.title(l))).collect();
+        assert_eq!(rows, [("I10", "Hypertension"), ("E11.9", "")]);
+    }
+
+    #[test]
+    fn a_bad_file_names_the_line() {
+        for (text, problem) in [
+            ("", "line 1"),
+            ("code\tname\n", "title"),
+            ("code\ttitle\nI10\n", "line 2"),
+            ("code\ttitle\nI10\ta\nI10\tb\n", "I10 is there twice"),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains(problem), "{error}");
+        }
+    }
+}

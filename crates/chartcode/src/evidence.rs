@@ -1,0 +1,109 @@
+//! Step 9: attention → the passages of the chart that support a code.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::span::Span;
+
+/// A passage that supports a code.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Evidence {
+    /// Where it stands, in bytes of the chart's UTF-8 text.
+    #[serde(rename = "bytes")]
+    pub span: Span,
+    /// Where it stands, in Unicode code points of the chart's text.
+    pub characters: Span,
+    /// How much it adds to the code's logit.
+    pub contribution: f32,
+    /// The passage itself.
+    pub text: Quote,
+}
+
+/// A chart's own words. `Debug` shows only how many there are.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Quote(String);
+
+impl Quote {
+    /// The words.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Quote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Quote({} bytes)", self.0.len())
+    }
+}
+
+/// Turns passages, as byte spans with their contributions, into evidence: inside the chart, on
+/// character boundaries, without white space at the ends, never empty, strongest first.
+pub(crate) fn gather(text: &str, passages: &[(Span, f32)]) -> Vec<Evidence> {
+    let mut evidence: Vec<Evidence> = passages
+        .iter()
+        .filter_map(|&(span, contribution)| {
+            let span = trim(text, span)?;
+            let before = text[..span.start()].chars().count();
+            let quote = &text[span.range()];
+            Some(Evidence {
+                span,
+                characters: Span::new(before, before + quote.chars().count()),
+                contribution,
+                text: Quote(quote.to_owned()),
+            })
+        })
+        .collect();
+    evidence.sort_by(|a, b| {
+        b.contribution.total_cmp(&a.contribution).then_with(|| a.span.cmp(&b.span))
+    });
+    evidence
+}
+
+fn trim(text: &str, span: Span) -> Option<Span> {
+    let end = text.ceil_char_boundary(span.end().min(text.len()));
+    let start = text.floor_char_boundary(span.start().min(end));
+    let passage = &text[start..end];
+    let start = end - passage.trim_start().len();
+    let end = start + passage.trim().len();
+    (start < end).then(|| Span::new(start, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn characters_are_counted_in_code_points() {
+        let text = "Sjögren 👩🏽‍⚕️ pain";
+        let start = text.find("pain").unwrap();
+        let evidence = gather(text, &[(Span::new(start - 1, start + 4), 1.0)]);
+        assert_eq!(evidence[0].text.as_str(), "pain");
+        let characters: Vec<char> = text.chars().collect();
+        let picked: String = characters[evidence[0].characters.range()].iter().collect();
+        assert_eq!(picked, "pain");
+    }
+
+    #[test]
+    fn debug_hides_the_words() {
+        let shown = format!("{:?}", gather("secret", &[(Span::new(0, 6), 1.0)]));
+        assert!(!shown.contains("secret"), "{shown}");
+    }
+
+    proptest! {
+        #[test]
+        fn evidence_is_inside_the_chart_and_never_blank(
+            text in "\\PC{0,40}", start in 0_usize..60, end in 0_usize..60,
+        ) {
+            for evidence in gather(&text, &[(Span::new(start, end), 0.5)]) {
+                prop_assert_eq!(&text[evidence.span.range()], evidence.text.as_str());
+                prop_assert!(!evidence.text.as_str().trim().is_empty());
+            }
+        }
+    }
+}

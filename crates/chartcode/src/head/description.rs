@@ -1,0 +1,323 @@
+//! The description head: every code that has a description can be scored, though no chart with
+//! it was ever seen.
+
+use std::ops::Range;
+
+use candle_core::{Device, Tensor};
+use rayon::prelude::*;
+
+use super::running::{Running, SpanNumbers};
+use super::spans::{Cut, PooledSpan, Spanner};
+use super::vectors::{column_maxima, mean, normalise, raise};
+use super::{Support, WindowFeatures};
+use crate::batch::Window;
+use crate::bundle::Bundle;
+use crate::bundle::weights::{QuantizedRows, Weights};
+use crate::encoder::Linear;
+use crate::error::{Error, Result, Stage as _};
+
+/// Description vectors are widened and multiplied this many at a time; with the products they
+/// stay in a core's second-level cache.
+const BLOCK_TERMS: usize = 512;
+
+/// Span vectors are multiplied this many at a time, the last ones filled up with zeros. Fixed, so
+/// that the matrix library does the same sums whatever the chart's length.
+const BLOCK_SPANS: usize = 128;
+
+/// Label-wise attention against description vectors, streamed over labels and spans.
+///
+/// Labels that differ only in what a description cannot tell from a passage (the 7th character
+/// for the encounter) share one *concept* and differ by their bias.
+#[derive(Debug)]
+pub(crate) struct DescriptionHead {
+    projection: Linear,
+    /// Width of a projected vector, D.
+    width: usize,
+    /// Unit description vectors `[K, D]`, concept after concept.
+    terms: QuantizedRows,
+    /// Concept c owns terms `offsets[c]..offsets[c + 1]`.
+    offsets: Vec<u32>,
+    /// Runs of concepts whose terms fit one block.
+    blocks: Vec<Range<usize>>,
+    label_concept: Vec<u32>,
+    label_bias: Vec<f32>,
+    spans: Spanner,
+    constants: Constants,
+}
+
+/// Online softmax over the spans of one chart, for every concept.
+#[derive(Debug)]
+pub(crate) struct DescriptionState {
+    concepts: Vec<Running>,
+    /// Token range of each span seen so far.
+    spans: Vec<Range<usize>>,
+    /// Highest similarity that any concept has to each span.
+    span_best: Vec<f32>,
+}
+
+/// The span vectors of some windows of one chart.
+struct Spans {
+    /// Columns `[D, BLOCK_SPANS]`, the last ones filled up with zeros.
+    blocks: Vec<Tensor>,
+    numbers: SpanNumbers,
+}
+
+/// A manifest's numbers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Constants {
+    /// Infinite where only the best passage counts.
+    pub(super) temperature: f32,
+    pub(super) scale: f32,
+    pub(super) competition: f32,
+}
+
+impl DescriptionHead {
+    pub(super) fn load(
+        weights: &Weights,
+        bundle: &Bundle,
+        spans: Spanner,
+        constants: Constants,
+        device: &Device,
+    ) -> Result<Self> {
+        weights.require([
+            "projection.weight",
+            "projection.bias",
+            "term.weight",
+            "concept.offsets",
+            "label.concept",
+            "label.bias",
+        ])?;
+        let rows = |key| weights.shape(key).and_then(|shape| shape.first()).copied().unwrap_or(0);
+        let (width, terms, labels) =
+            (rows("projection.weight"), rows("term.weight"), bundle.labels.len());
+        let hidden = bundle.config.hidden_size;
+        let offsets = weights.indices("concept.offsets", rows("concept.offsets"))?;
+        let head = Self {
+            projection: Linear::load(weights, "projection", (hidden, width), device)?,
+            width,
+            terms: weights.quantized("term.weight", &[terms, width])?,
+            blocks: blocks(&offsets),
+            offsets,
+            label_concept: weights.indices("label.concept", labels)?,
+            label_bias: weights.floats("label.bias", &[labels])?,
+            spans,
+            constants,
+        };
+        match head.contradiction() {
+            None => Ok(head),
+            Some(problem) => Err(Error::Inconsistent { path: weights.path().to_owned(), problem }),
+        }
+    }
+
+    /// What the tensors' shapes alone do not rule out.
+    fn contradiction(&self) -> Option<String> {
+        let concepts = self.offsets.len().saturating_sub(1);
+        let covered = self.offsets.first() == Some(&0)
+            && self.offsets.last().map(|&last| last as usize) == Some(self.terms.rows());
+        if !covered || !self.offsets.is_sorted_by(|a, b| a < b) {
+            return Some("concept.offsets must rise strictly from 0 to the number of terms".into());
+        }
+        if let Some(concept) = self.label_concept.iter().find(|&&c| c as usize >= concepts) {
+            return Some(format!("label.concept names concept {concept} of {concepts}"));
+        }
+        let Constants { temperature, scale, competition } = self.constants;
+        let finite = scale.is_finite() && competition.is_finite();
+        if !finite
+            || scale <= 0.0
+            || competition < 0.0
+            || temperature.is_nan()
+            || temperature <= 0.0
+        {
+            return Some(
+                "head.temperature and head.scale must be positive, head.competition not negative"
+                    .into(),
+            );
+        }
+        None
+    }
+
+    pub(super) fn spans(&self, cut: &Cut<'_>) -> Vec<PooledSpan> {
+        self.spans.cut(cut)
+    }
+
+    /// Mean-pools each span of each window and projects it to a unit vector of width D.
+    pub(super) fn features(
+        &self,
+        hidden: &Tensor,
+        windows: &[&Window],
+    ) -> Result<Vec<WindowFeatures>> {
+        let size = hidden.dim(1).stage("the head")?;
+        let rows: Vec<f32> = hidden.flatten_all().and_then(|h| h.to_vec1()).stage("the head")?;
+        let mut pooled = Vec::new();
+        let mut start = 0;
+        for window in windows {
+            for span in &window.spans {
+                let run = (start + span.rows.start) * size..(start + span.rows.end) * size;
+                pooled.extend(mean(&rows[run], size));
+            }
+            start += window.ids.len();
+        }
+        let mut projected = self.project(pooled, size, hidden.device())?.into_iter();
+        Ok(windows
+            .iter()
+            .map(|window| WindowFeatures {
+                spans: window.spans.iter().map(|span| span.tokens.clone()).collect(),
+                rows: projected.by_ref().take(window.spans.len() * self.width).collect(),
+            })
+            .collect())
+    }
+
+    /// `[n, H]` → unit vectors `[n, D]`.
+    fn project(&self, mut pooled: Vec<f32>, size: usize, device: &Device) -> Result<Vec<f32>> {
+        let spans = pooled.len() / size;
+        let filled = spans.next_multiple_of(BLOCK_SPANS);
+        pooled.resize(filled * size, 0.0);
+        let mut projected: Vec<f32> = Tensor::from_vec(pooled, (filled, size), device)
+            .and_then(|pooled| self.projection.forward(&pooled))
+            .and_then(|projected| projected.flatten_all()?.to_vec1())
+            .stage("the head")?;
+        projected.truncate(spans * self.width);
+        projected.chunks_exact_mut(self.width).for_each(normalise);
+        Ok(projected)
+    }
+
+    pub(super) fn start(&self) -> DescriptionState {
+        DescriptionState {
+            concepts: vec![Running::START; self.offsets.len() - 1],
+            spans: Vec::new(),
+            span_best: Vec::new(),
+        }
+    }
+
+    pub(super) fn absorb(
+        &self,
+        state: &mut DescriptionState,
+        windows: &[WindowFeatures],
+    ) -> Result<()> {
+        let spans = self.gather(windows, state.spans.len() as u32)?;
+        let mut rest = state.concepts.as_mut_slice();
+        let mut jobs = Vec::with_capacity(self.blocks.len());
+        for block in &self.blocks {
+            let (concepts, behind) = rest.split_at_mut(block.len());
+            jobs.push((block.clone(), concepts));
+            rest = behind;
+        }
+        let nothing = || vec![f32::NEG_INFINITY; spans.numbers.count()];
+        let best = jobs
+            .into_par_iter()
+            .map(|(block, concepts)| self.absorb_block(&block, concepts, &spans))
+            .try_reduce(nothing, |mut best, other| {
+                raise(&mut best, &other);
+                Ok(best)
+            })
+            .stage("the head")?;
+        state.span_best.extend(best);
+        state.spans.extend(windows.iter().flat_map(|window| window.spans.iter().cloned()));
+        Ok(())
+    }
+
+    /// Brings the windows' span vectors into the form that blocks of concepts are multiplied
+    /// with.
+    fn gather(&self, windows: &[WindowFeatures], first: u32) -> Result<Spans> {
+        let mut bounds = vec![0];
+        let mut rows: Vec<f32> = Vec::new();
+        for window in windows {
+            rows.extend(&window.rows);
+            bounds.push(rows.len() / self.width);
+        }
+        let block = BLOCK_SPANS * self.width;
+        rows.resize(rows.len().next_multiple_of(block), 0.0);
+        let blocks = rows
+            .chunks_exact(block)
+            .map(|rows| {
+                Tensor::from_slice(rows, (BLOCK_SPANS, self.width), &Device::Cpu)
+                    .and_then(|rows| rows.t()?.contiguous())
+            })
+            .collect::<candle_core::Result<_>>()
+            .stage("the head")?;
+        Ok(Spans { blocks, numbers: SpanNumbers { first, bounds } })
+    }
+
+    /// Takes the spans into the softmaxes of a block of concepts; gives the highest similarity
+    /// that any of these concepts has to each span.
+    fn absorb_block(
+        &self,
+        concepts: &Range<usize>,
+        running: &mut [Running],
+        spans: &Spans,
+    ) -> candle_core::Result<Vec<f32>> {
+        let first = self.offsets[concepts.start] as usize;
+        let count = self.offsets[concepts.end] as usize - first;
+        let padded = count.max(BLOCK_TERMS);
+        let mut terms = vec![0.0; padded * self.width];
+        self.terms.widen_into(first, &mut terms[..count * self.width]);
+        let terms = Tensor::from_vec(terms, (padded, self.width), &Device::Cpu)?;
+        let mut similarity = vec![0.0; BLOCK_SPANS];
+        let mut best = vec![f32::NEG_INFINITY; spans.numbers.count()];
+        for (columns, (block, best)) in
+            spans.blocks.iter().zip(best.chunks_mut(BLOCK_SPANS).enumerate())
+        {
+            let products: Vec<f32> = terms.matmul(columns)?.flatten_all()?.to_vec1()?;
+            for (concept, running) in concepts.clone().zip(running.iter_mut()) {
+                let rows = self.offsets[concept] as usize - first
+                    ..self.offsets[concept + 1] as usize - first;
+                let products = &products[rows.start * BLOCK_SPANS..rows.end * BLOCK_SPANS];
+                column_maxima(products, &mut similarity);
+                let similarity = &similarity[..best.len()];
+                raise(best, similarity);
+                let from = block * BLOCK_SPANS;
+                running.absorb(similarity, from, &spans.numbers, self.constants.temperature);
+            }
+        }
+        Ok(best)
+    }
+
+    pub(super) fn logits(&self, state: &DescriptionState) -> Vec<f32> {
+        let Constants { scale, competition, .. } = self.constants;
+        let concepts: Vec<f32> = state
+            .concepts
+            .iter()
+            .map(|running| scale * running.attended() + competition * state.margin(running))
+            .collect();
+        self.label_concept
+            .iter()
+            .zip(&self.label_bias)
+            .map(|(&concept, bias)| concepts[concept as usize] + bias)
+            .collect()
+    }
+
+    pub(super) fn support(&self, state: &DescriptionState, label: usize) -> Vec<Support> {
+        let running = &state.concepts[self.label_concept[label] as usize];
+        running
+            .hits()
+            .map(|hit| {
+                let weight = running.weight(hit.similarity, self.constants.temperature);
+                (state.spans[hit.span as usize].clone(), self.constants.scale * weight)
+            })
+            .collect()
+    }
+}
+
+impl DescriptionState {
+    /// How far a concept stays behind the concept that its best passage fits best; at most 0.
+    fn margin(&self, running: &Running) -> f32 {
+        running.hits().next().map_or(0.0, |hit| hit.similarity - self.span_best[hit.span as usize])
+    }
+}
+
+/// Cuts concepts into runs of at most [`BLOCK_TERMS`] terms, at least one concept each.
+fn blocks(offsets: &[u32]) -> Vec<Range<usize>> {
+    let concepts = offsets.len().saturating_sub(1);
+    let mut blocks = Vec::new();
+    let mut start = 0;
+    for concept in 0..concepts {
+        if (offsets[concept + 1] - offsets[start]) as usize > BLOCK_TERMS && concept > start {
+            blocks.push(start..concept);
+            start = concept;
+        }
+    }
+    if start < concepts {
+        blocks.push(start..concepts);
+    }
+    blocks
+}

@@ -1,0 +1,66 @@
+//! Automated medical coding on the local machine.
+//!
+//! A clinical chart goes in; medical codes come out, each with a calibrated probability, the
+//! passages that support it, and a decision. Nothing about a patient leaves the process: this
+//! library has no network code, writes no log and prints nothing, and no error or `Debug` shows
+//! a word of a chart.
+//!
+//! The route of a chart, one module a step:
+//!
+//! 1. `chart`: bytes → [`Chart`]
+//! 2. `tokens`: chart → ids, each with its span of the original text
+//! 3. `windows`: ids → windows ([`WindowRule`])
+//! 4. `batch`: windows of many charts → batches under a token budget
+//! 5. `encoder`: windows → hidden states ([`Encoder`])
+//! 6. `head`: hidden states → one logit a label ([`HeadSpec`])
+//! 7. `score`: logits → probabilities ([`Calibration`])
+//! 8. `decide`: probabilities → decisions ([`Thresholds`], [`Decision`])
+//! 9. `evidence`: attention → passages ([`Evidence`])
+//! 10. `report`: → [`Report`]
+//!
+//! ```no_run
+//! use chartcode::{Chart, Engine, Options};
+//!
+//! let engine = Engine::load("models/icd10cm-minilm", Options::new())?;
+//! let chart = Chart::new("visit-1", "Assessment: type 2 diabetes with polyneuropathy.")?;
+//! for code in engine.code(&chart)?.codes {
+//!     println!("{} {:.2} {}", code.code, code.probability, code.title);
+//! }
+//! # Ok::<(), chartcode::Error>(())
+//! ```
+
+mod batch;
+mod bundle;
+mod chart;
+mod code_batch;
+mod decide;
+mod embedding;
+mod encoder;
+mod engine;
+mod error;
+mod evidence;
+mod head;
+mod options;
+mod report;
+mod score;
+mod setup;
+mod span;
+mod tokens;
+mod windows;
+
+pub use bundle::{Bundle, DataSource, FORMAT as BUNDLE_FORMAT, LabelSource, Labels, Manifest};
+pub use chart::Chart;
+pub use code_batch::CodeBatch;
+pub use decide::{Decision, Thresholds};
+pub use embedding::{Embedding, WindowEmbedding};
+pub use encoder::{Activation, Config, Encoder};
+pub use engine::Engine;
+pub use error::{Error, Result};
+pub use evidence::{Evidence, Quote};
+pub use head::{HeadSpec, SpanRule};
+pub use options::{Device, Options};
+pub use report::{CodeReport, FORMAT as REPORT_FORMAT, ReadStats, Report, Stamp};
+pub use score::Calibration;
+pub use span::Span;
+pub use tokens::{Tokenizer, Tokens};
+pub use windows::WindowRule;

@@ -1,0 +1,124 @@
+//! How an engine is to run.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+/// Options of [`Engine::load`](crate::Engine::load).
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Options {
+    /// Where tensors live.
+    pub device: Device,
+    /// Threads to compute with; all of the machine's where none is given.
+    pub threads: Option<NonZeroUsize>,
+    /// Replaces the bundle's threshold above which a code is suggested.
+    pub threshold: Option<f64>,
+    /// Report this many codes, whatever their probability.
+    pub top: Option<usize>,
+}
+
+impl Options {
+    /// The defaults: CPU, all threads, the bundle's thresholds.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the device.
+    #[must_use]
+    pub fn device(mut self, device: Device) -> Self {
+        self.device = device;
+        self
+    }
+
+    /// Sets the number of threads.
+    #[must_use]
+    pub fn threads(mut self, threads: Option<NonZeroUsize>) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Sets the threshold, in `[0, 1]`.
+    #[must_use]
+    pub fn threshold(mut self, threshold: Option<f64>) -> Self {
+        self.threshold = threshold;
+        self
+    }
+
+    /// Sets how many codes are reported.
+    #[must_use]
+    pub fn top(mut self, top: Option<usize>) -> Self {
+        self.top = top;
+        self
+    }
+}
+
+/// Where tensors live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Device {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// An NVIDIA card, by number.
+    Cuda(usize),
+}
+
+impl Device {
+    pub(crate) fn open(self) -> Result<candle_core::Device> {
+        match self {
+            Self::Cpu => Ok(candle_core::Device::Cpu),
+            Self::Cuda(_) => Err(Error::Device {
+                device: self.to_string(),
+                reason: "this build of chartcode computes on the CPU only",
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(number) => write!(f, "cuda:{number}"),
+        }
+    }
+}
+
+impl FromStr for Device {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            None if text == "cpu" => Ok(Self::Cpu),
+            None if text == "cuda" => Ok(Self::Cuda(0)),
+            Some(("cuda", number)) => {
+                number.parse().map(Self::Cuda).map_err(|_| "the card's number is not a number")
+            }
+            _ => Err("a device is cpu, cuda or cuda:N"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_parse_as_they_print() {
+        for device in [Device::Cpu, Device::Cuda(0), Device::Cuda(3)] {
+            assert_eq!(device.to_string().parse(), Ok(device));
+        }
+        assert_eq!("cuda".parse(), Ok(Device::Cuda(0)));
+        assert!("gpu".parse::<Device>().is_err());
+        assert!("cuda:x".parse::<Device>().is_err());
+    }
+
+    #[test]
+    fn a_missing_card_is_an_error_not_the_cpu() {
+        assert!(matches!(Device::Cuda(1).open(), Err(Error::Device { .. })));
+    }
+}

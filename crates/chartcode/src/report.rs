@@ -1,0 +1,79 @@
+//! Step 10: → the report, the result for one chart.
+
+use serde::{Deserialize, Serialize};
+
+use crate::decide::{Decision, Thresholds};
+use crate::evidence::Evidence;
+
+/// Version of the report's form. It grows when a field changes its meaning or goes away.
+pub const FORMAT: u32 = 1;
+
+/// Everything the engine has to say of one chart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// Version of this form; see [`FORMAT`].
+    pub format: u32,
+    /// The chart's id.
+    pub id: String,
+    /// The codes, most probable first.
+    pub codes: Vec<CodeReport>,
+    /// How much of the chart was read. All of it: what is not read is never left unsaid.
+    pub read: ReadStats,
+    /// What gave the answer.
+    pub made_by: Stamp,
+}
+
+/// One code of a report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CodeReport {
+    /// Code system, e.g. `icd10cm`.
+    pub system: String,
+    /// The code, e.g. `E11.9`.
+    pub code: String,
+    /// Its official title, empty where the bundle has none.
+    pub title: String,
+    /// The head's logit.
+    pub logit: f32,
+    /// The calibrated probability, in `[0, 1]`.
+    pub probability: f64,
+    /// What is to happen with it.
+    pub decision: Decision,
+    /// The passages that support it, strongest first.
+    pub evidence: Vec<Evidence>,
+}
+
+/// How much of a chart was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ReadStats {
+    /// Bytes of the chart's text.
+    pub bytes: usize,
+    /// Unicode code points of the chart's text.
+    pub characters: usize,
+    /// Tokens, special tokens not counted.
+    pub tokens: usize,
+    /// Windows they were encoded in.
+    pub windows: usize,
+}
+
+/// What gave an answer: the same stamp and the same chart, the same report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Stamp {
+    /// `chartcode` and its version.
+    pub engine: String,
+    /// The bundle's name.
+    pub bundle: String,
+    /// The bundle's version.
+    pub bundle_version: String,
+    /// sha256 over the bundle's files.
+    pub bundle_digest: String,
+    /// The code set the labels belong to.
+    pub code_set: String,
+    /// The thresholds the decisions were made with.
+    pub thresholds: Thresholds,
+    /// How many codes were asked for, where a number was given.
+    pub top: Option<usize>,
+}

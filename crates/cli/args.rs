@@ -1,0 +1,218 @@
+//! The command line.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use chartcode::{Device, Options};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Codes clinical charts on your own machine: text in, medical codes with evidence out.
+///
+/// Nothing about a patient leaves the machine: chartcode opens no network connection and writes
+/// no log.
+#[derive(Debug, Parser)]
+#[command(
+    name = "chartcode",
+    version,
+    after_help = "Exit status: 0 all done; 1 some charts failed (each is named on standard \
+                  error, the others are done); 2 wrong usage or an unusable bundle."
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Code charts: codes with probability, decision and the passages that support them.
+    Code(CodeArgs),
+    /// Print every label's logit, one JSON object a chart, to check against other systems.
+    Scores(ScoresArgs),
+    /// Print the vectors of charts, one JSON object a chart.
+    Embed(EmbedArgs),
+    /// Say what a bundle is made of and verify its checksums.
+    Inspect(InspectArgs),
+    /// Print a completion script for a shell.
+    Completions(CompletionsArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  chartcode code note.txt                     a table on the terminal
+  chartcode code --top 20 note.txt            the 20 best codes, whatever their probability
+  chartcode code --format json note.txt       the whole report
+  cat note.txt | chartcode code -             from standard input
+  chartcode code --output coded.jsonl charts.jsonl
+                                              many charts; run it again after an interruption
+                                              and it goes on where it stopped")]
+pub(crate) struct CodeArgs {
+    #[command(flatten)]
+    pub(crate) charts: ChartArgs,
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
+
+    /// How to print the reports. Without it: a table on standard output; for --output what the
+    /// file's ending says, else jsonl.
+    #[arg(short, long, value_enum)]
+    pub(crate) format: Option<Format>,
+
+    /// Report the K most probable codes of each chart, whatever their decision.
+    #[arg(short = 'k', long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) top: Option<u32>,
+
+    /// Suggest codes whose probability is above P (0 to 1), instead of the bundle's threshold.
+    #[arg(short = 't', long, value_name = "P")]
+    pub(crate) threshold: Option<f64>,
+
+    /// Write to FILE. Until all charts are done the reports are in FILE.part; run the same
+    /// command again after an interruption to go on from there.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Replace FILE if it is there, and start over if it was begun.
+    #[arg(long, requires = "output")]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Example:
+  chartcode scores --bundle models/tiny note.txt > scores.jsonl")]
+pub(crate) struct ScoresArgs {
+    #[command(flatten)]
+    pub(crate) charts: ChartArgs,
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  chartcode embed note.txt                    the chart's vector
+  chartcode embed --windows charts.jsonl      and the vector of each window of it")]
+pub(crate) struct EmbedArgs {
+    #[command(flatten)]
+    pub(crate) charts: ChartArgs,
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
+
+    /// Also print each window's vector and where it stands.
+    #[arg(short, long)]
+    pub(crate) windows: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  chartcode inspect models/icd10cm-minilm
+  chartcode inspect --format json --tensors models/tiny")]
+pub(crate) struct InspectArgs {
+    /// The bundle: a folder. The default bundle where none is given.
+    #[arg(value_name = "BUNDLE")]
+    pub(crate) bundle: Option<PathBuf>,
+
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value_t = InspectFormat::Text)]
+    pub(crate) format: InspectFormat,
+
+    /// Also list every tensor with its shape.
+    #[arg(long)]
+    pub(crate) tensors: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Example:
+  chartcode completions bash > ~/.local/share/bash-completion/completions/chartcode")]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Where charts come from.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ChartArgs {
+    /// Charts: a text file is one chart, a JSONL file holds one a line (fields `id` and `text`),
+    /// - is standard input.
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// What the files hold. By default files ending in .jsonl or .ndjson and those that begin
+    /// like a JSON object are JSONL, the others text.
+    #[arg(long, value_enum, default_value_t = InputFormat::Auto)]
+    pub(crate) input: InputFormat,
+
+    /// Show no progress.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// What computes, and on what.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct EngineArgs {
+    /// The bundle: a folder. By default models/icd10cm-minilm, looked for in the working folder
+    /// and in the folders above the program.
+    #[arg(short, long, value_name = "DIR", env = "CHARTCODE_BUNDLE")]
+    pub(crate) bundle: Option<PathBuf>,
+
+    /// Where to compute: cpu, cuda or cuda:N.
+    #[arg(long, default_value_t = Device::Cpu)]
+    pub(crate) device: Device,
+
+    /// Threads to compute with; all of the machine's by default.
+    #[arg(short = 'j', long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+}
+
+impl EngineArgs {
+    /// The options of the engine, those of a command's own aside.
+    pub(crate) fn options(&self) -> Options {
+        Options::new().device(self.device).threads(self.threads)
+    }
+}
+
+/// How reports are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// One array of reports.
+    Json,
+    /// A report a line.
+    Jsonl,
+    /// A row a code; a chart without codes has one row without a code.
+    Csv,
+}
+
+/// How a bundle is described.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InspectFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// What an input file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InputFormat {
+    /// Decided by the file's ending and its first bytes.
+    Auto,
+    /// One chart.
+    Text,
+    /// One chart a line.
+    Jsonl,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,131 @@
+//! `chartcode inspect`: what a bundle is made of.
+
+use std::io::Write as _;
+
+use anstyle::Style;
+use chartcode::{Bundle, Manifest, Options};
+use serde::Serialize;
+
+use crate::args::{InspectArgs, InspectFormat};
+use crate::commands;
+use crate::failures::Failures;
+
+#[derive(Serialize)]
+struct Inspection<'a> {
+    path: String,
+    digest: &'a str,
+    checksums_verified: usize,
+    parameters: usize,
+    labels: usize,
+    vocabulary: usize,
+    layers: usize,
+    hidden_size: usize,
+    manifest: &'a Manifest,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tensors: Vec<TensorRow>,
+}
+
+#[derive(Serialize)]
+struct TensorRow {
+    key: String,
+    shape: Vec<usize>,
+}
+
+pub(crate) fn run(args: &InspectArgs) -> anyhow::Result<Failures> {
+    let bundle = Bundle::open(commands::bundle(args.bundle.as_deref())?)?;
+    let tensors = bundle.tensors();
+    let inspection = Inspection {
+        path: bundle.path().display().to_string(),
+        digest: bundle.digest(),
+        checksums_verified: bundle.manifest().files.len(),
+        parameters: tensors.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum(),
+        labels: bundle.labels().len(),
+        vocabulary: bundle.vocabulary_size(),
+        layers: bundle.config().num_hidden_layers,
+        hidden_size: bundle.config().hidden_size,
+        manifest: bundle.manifest(),
+        tensors: if args.tensors {
+            tensors.into_iter().map(|(key, shape)| TensorRow { key, shape }).collect()
+        } else {
+            Vec::new()
+        },
+    };
+    let mut out = anstream::stdout();
+    match args.format {
+        InspectFormat::Json => writeln!(out, "{}", serde_json::to_string_pretty(&inspection)?)?,
+        InspectFormat::Text => print(&inspection, &mut out)?,
+    }
+    // Checksums say that the files are whole, loading that they fit each other.
+    chartcode::Engine::from_bundle(bundle, Options::new())?;
+    Ok(Failures::default())
+}
+
+fn print(inspection: &Inspection<'_>, out: &mut impl std::io::Write) -> std::io::Result<()> {
+    let manifest = inspection.manifest;
+    let head = manifest.head.as_ref().map_or("none: an encoder only", |head| head.name());
+    let code_set = manifest.labels.as_ref().map_or_else(
+        || "not stated".to_owned(),
+        |labels| match &labels.effective {
+            Some(day) => format!("{}, in force since {day}", labels.code_set),
+            None => labels.code_set.clone(),
+        },
+    );
+    let checksums = match inspection.checksums_verified {
+        0 => "none to verify: the folder has no manifest".to_owned(),
+        files => format!("verified, {files} files"),
+    };
+    let thresholds = match manifest.thresholds.accept {
+        Some(accept) => {
+            format!("review above {}, accept above {accept}", manifest.thresholds.review)
+        }
+        None => format!("review above {}, accept none", manifest.thresholds.review),
+    };
+    let data: Vec<String> = manifest
+        .data
+        .iter()
+        .map(|source| format!("{} ({}): {}", source.name, source.licence, source.used_for))
+        .collect();
+    let data = data.join("\n            ");
+    let rows = [
+        ("bundle", format!("{} {}", manifest.id, manifest.version)),
+        ("", manifest.description.clone()),
+        ("path", inspection.path.clone()),
+        (
+            "encoder",
+            format!(
+                "{}, {} layers, hidden size {}, vocabulary {}",
+                manifest.architecture,
+                inspection.layers,
+                inspection.hidden_size,
+                inspection.vocabulary
+            ),
+        ),
+        ("windows", windows(manifest)),
+        ("head", head.to_owned()),
+        ("labels", inspection.labels.to_string()),
+        ("code set", code_set),
+        ("thresholds", thresholds),
+        ("parameters", inspection.parameters.to_string()),
+        ("licence", manifest.licence.clone()),
+        ("data", data),
+        ("checksums", checksums),
+        ("digest", inspection.digest.to_owned()),
+    ];
+    let bold = Style::new().bold();
+    for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
+        writeln!(out, "{bold}{name:<11}{bold:#} {value}")?;
+    }
+    for tensor in &inspection.tensors {
+        writeln!(out, "{:<11} {:?} {}", "", tensor.shape, tensor.key)?;
+    }
+    Ok(())
+}
+
+fn windows(manifest: &Manifest) -> String {
+    let rule = manifest.windows;
+    let kind = match rule {
+        chartcode::WindowRule::Fixed { .. } => "fixed length",
+        chartcode::WindowRule::Sentence { .. } => "a sentence each",
+    };
+    format!("{kind}, at most {} tokens, overlap {}", rule.max_tokens(), rule.overlap())
+}

@@ -1,0 +1,65 @@
+//! One file a command.
+
+pub(crate) mod code;
+pub(crate) mod completions;
+pub(crate) mod embed;
+pub(crate) mod inspect;
+pub(crate) mod scores;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use chartcode::{Chart, Engine, Options};
+
+use crate::args::{ChartArgs, EngineArgs};
+use crate::failures::Failures;
+use crate::input::Charts;
+
+/// The default bundle, looked for in the working folder and in the folders above the program.
+const DEFAULT_BUNDLE: &str = "models/icd10cm-minilm";
+
+/// The bundle that was named, or the default one.
+fn bundle(named: Option<&Path>) -> anyhow::Result<PathBuf> {
+    if let Some(path) = named {
+        return Ok(path.to_owned());
+    }
+    let program = std::env::current_exe().unwrap_or_default();
+    let found = std::iter::once(Path::new(""))
+        .chain(program.ancestors().skip(1))
+        .map(|folder| folder.join(DEFAULT_BUNDLE))
+        .find(|path| path.is_dir());
+    match found {
+        Some(path) => Ok(path),
+        None => bail!(
+            "no {DEFAULT_BUNDLE} in the working folder or above the program: name a bundle with \
+             --bundle DIR"
+        ),
+    }
+}
+
+/// Loads the engine that the command line describes.
+fn load(args: &EngineArgs, options: Options) -> anyhow::Result<Engine> {
+    Ok(Engine::load(bundle(args.bundle.as_deref())?, options)?)
+}
+
+/// Applies `work` to each chart; charts that fail are named and counted, the others go on.
+fn for_each_chart(
+    args: &ChartArgs,
+    mut work: impl FnMut(&Chart) -> anyhow::Result<()>,
+) -> anyhow::Result<Failures> {
+    let failures = Failures::default();
+    for chart in Charts::new(args) {
+        match chart {
+            Ok(chart) => work(&chart).or_else(|error| {
+                // Output that cannot be written ends the run; a chart's own error does not.
+                if error.is::<chartcode::Error>() {
+                    failures.add(&error);
+                    return Ok(());
+                }
+                Err(error)
+            })?,
+            Err(error) => failures.add(&error),
+        }
+    }
+    Ok(failures)
+}

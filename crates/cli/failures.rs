@@ -1,0 +1,48 @@
+//! Charts that could not be coded, and how they are told of.
+
+use std::cell::RefCell;
+use std::io::Write as _;
+use std::rc::Rc;
+
+use anstyle::{AnsiColor, Style};
+
+/// Counts failed charts; each is named on standard error as soon as it fails.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Failures {
+    count: Rc<RefCell<usize>>,
+}
+
+impl Failures {
+    /// Names a failed chart and its cause.
+    pub(crate) fn add(&self, error: &anyhow::Error) {
+        *self.count.borrow_mut() += 1;
+        report(&format!("{error:#}"));
+    }
+
+    /// Whether no chart failed.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self.count.borrow() == 0
+    }
+
+    /// Says how many charts failed.
+    pub(crate) fn summarise(&self) {
+        let count = *self.count.borrow();
+        let charts = if count == 1 { "chart" } else { "charts" };
+        report(&format!("{count} {charts} failed; all others are done"));
+    }
+}
+
+/// Prints an error to standard error, in colour where that is a terminal.
+pub(crate) fn report(message: &str) {
+    say(Style::new().fg_color(Some(AnsiColor::Red.into())).bold(), "error", message);
+}
+
+/// Prints a remark to standard error.
+pub(crate) fn note(message: &str) {
+    say(Style::new().fg_color(Some(AnsiColor::Cyan.into())).bold(), "note", message);
+}
+
+fn say(style: Style, kind: &str, message: &str) {
+    // Where even standard error is gone there is nobody left to tell.
+    let _ = writeln!(anstream::stderr(), "{style}{kind}:{style:#} {message}");
+}

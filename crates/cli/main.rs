@@ -1,0 +1,53 @@
+//! The `chartcode` command.
+
+mod args;
+mod commands;
+mod failures;
+mod input;
+mod journal;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Command};
+
+/// Everything was done.
+const DONE: u8 = 0;
+/// Some charts failed; each was named, the others are done.
+const SOME_FAILED: u8 = 1;
+/// Nothing could be done: the call or the bundle is at fault.
+const UNUSABLE: u8 = 2;
+
+fn main() -> ExitCode {
+    let result = match Args::parse().command {
+        Command::Code(args) => commands::code::run(&args),
+        Command::Scores(args) => commands::scores::run(&args),
+        Command::Embed(args) => commands::embed::run(&args),
+        Command::Inspect(args) => commands::inspect::run(&args),
+        Command::Completions(args) => commands::completions::run(&args),
+    };
+    match result {
+        Ok(failed) if failed.is_empty() => ExitCode::from(DONE),
+        Ok(failed) => {
+            failed.summarise();
+            ExitCode::from(SOME_FAILED)
+        }
+        // Whoever reads our output has read enough: `chartcode code … | head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::from(DONE),
+        Err(error) => {
+            failures::report(&format!("{error:#}"));
+            ExitCode::from(UNUSABLE)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

@@ -1,0 +1,134 @@
+//! The table that people read.
+
+use std::io::Write;
+
+use anstyle::{AnsiColor, Style};
+use chartcode::{CodeReport, Decision, Report};
+use textwrap::Options;
+
+use super::{Paper, ReportWriter};
+
+/// Columns before the title: code, probability, decision.
+const INDENT: usize = 27;
+
+/// Passages shown a code.
+const PASSAGES: usize = 2;
+
+/// A block a chart: a line on the chart, then each code with its passages.
+pub(super) struct Table {
+    out: Box<dyn Write>,
+    paper: Paper,
+    reports: usize,
+}
+
+impl Table {
+    pub(super) fn new(out: Box<dyn Write>, paper: Paper) -> Self {
+        Self { out, paper, reports: 0 }
+    }
+
+    fn heading(&mut self, report: &Report) -> std::io::Result<()> {
+        let (bold, plain) = self.styled(Style::new().bold());
+        let codes = match report.codes.len() {
+            1 => "1 code".to_owned(),
+            count => format!("{count} codes"),
+        };
+        let made_by = &report.made_by;
+        writeln!(
+            self.out,
+            "{bold}{}{plain}: {codes} of {}, {} tokens read in {} windows, bundle {} {}",
+            report.id,
+            made_by.code_set,
+            report.read.tokens,
+            report.read.windows,
+            made_by.bundle,
+            made_by.bundle_version,
+        )
+    }
+
+    fn code(&mut self, code: &CodeReport) -> std::io::Result<()> {
+        let (bold, plain) = self.styled(Style::new().bold());
+        let (colour, end) = self.styled(style_of(code.decision));
+        let title = self.wrap(&code.title, INDENT);
+        let first = title.first().map_or("", String::as_str);
+        writeln!(
+            self.out,
+            "{bold}{:<9}{plain} {:>5.3}  {colour}{:<7}{end}  {first}",
+            code.code,
+            code.probability,
+            name_of(code.decision),
+        )?;
+        for line in title.iter().skip(1) {
+            writeln!(self.out, "{:INDENT$}{line}", "")?;
+        }
+        for evidence in code.evidence.iter().take(PASSAGES) {
+            self.passage(evidence.text.as_str())?;
+        }
+        Ok(())
+    }
+
+    fn passage(&mut self, text: &str) -> std::io::Result<()> {
+        let (mark, end) = self.styled(AnsiColor::Yellow.on_default().underline());
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for (index, line) in self.wrap(&text, INDENT + 4).iter().enumerate() {
+            let bullet = if index == 0 { "»" } else { " " };
+            writeln!(self.out, "{:INDENT$}  {bullet} {mark}{line}{end}", "")?;
+        }
+        Ok(())
+    }
+
+    fn nothing(&mut self, report: &Report) -> std::io::Result<()> {
+        let threshold = report.made_by.thresholds.review;
+        writeln!(self.out, "no code is above {threshold}; --top 5 shows the most probable ones")
+    }
+
+    fn wrap(&self, text: &str, indent: usize) -> Vec<String> {
+        let width = self.paper.width.saturating_sub(indent).max(20);
+        textwrap::wrap(text, Options::new(width)).into_iter().map(Into::into).collect()
+    }
+
+    /// The codes that switch a style on and off, or nothing where there is no colour.
+    fn styled(&self, style: Style) -> (String, String) {
+        if self.paper.colour {
+            (style.render().to_string(), style.render_reset().to_string())
+        } else {
+            (String::new(), String::new())
+        }
+    }
+}
+
+impl ReportWriter for Table {
+    fn report(&mut self, report: &Report) -> anyhow::Result<()> {
+        if self.reports > 0 {
+            writeln!(self.out)?;
+        }
+        self.reports += 1;
+        self.heading(report)?;
+        if report.codes.is_empty() {
+            self.nothing(report)?;
+        }
+        for code in &report.codes {
+            self.code(code)?;
+        }
+        Ok(self.out.flush()?)
+    }
+
+    fn finish(&mut self) -> anyhow::Result<()> {
+        Ok(self.out.flush()?)
+    }
+}
+
+fn name_of(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Accept => "accept",
+        Decision::Review => "review",
+        _ => "drop",
+    }
+}
+
+fn style_of(decision: Decision) -> Style {
+    match decision {
+        Decision::Accept => AnsiColor::Green.on_default(),
+        Decision::Review => AnsiColor::Yellow.on_default(),
+        _ => Style::new().dimmed(),
+    }
+}

@@ -1,0 +1,52 @@
+//! A progress bar on standard error, for work on more than one chart.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Progress over the bytes of the input; hidden where standard error is no terminal.
+#[derive(Clone, Debug)]
+pub(crate) struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// A bar over `bytes` bytes of input, or a counter where the size is not known.
+    pub(crate) fn new(bytes: Option<u64>, quiet: bool) -> Self {
+        if quiet {
+            return Self { bar: ProgressBar::hidden() };
+        }
+        let (bar, template) = match bytes {
+            Some(bytes) => (
+                ProgressBar::new(bytes),
+                "{bar:32.cyan/dim} {percent:>3}%  {msg}, {elapsed} elapsed, {eta} left",
+            ),
+            None => (ProgressBar::new_spinner(), "{spinner} {msg}, {elapsed} elapsed"),
+        };
+        // The templates are constants; an unknown field would only be shown as it stands.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(250));
+        Self { bar }
+    }
+
+    /// Says that `charts` charts are done and `bytes` bytes of input were read.
+    pub(crate) fn set(&self, charts: usize, bytes: u64) {
+        self.bar.set_position(bytes);
+        let seconds = self.bar.elapsed().as_secs_f64();
+        let rate = charts as f64 / seconds.max(1e-3);
+        self.bar.set_message(format!("{charts} charts ({rate:.1}/s)"));
+    }
+
+    /// Prints something without tearing the bar.
+    pub(crate) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,14 @@
+//! The integration tests, one binary.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
+
+/// Damaged, contradictory and unusual bundles.
+mod bundles;
+/// The command as users call it: formats, bad input, exit codes, interruption.
+mod cli;
+/// Tokens, hidden states, vectors and logits against PyTorch and Transformers.
+mod parity;
+/// What must hold of the route whatever the model: batches, threads, offsets.
+mod route;
+/// Paths, goldens and scratch bundles.
+mod support;

