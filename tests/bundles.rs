@@ -5,7 +5,7 @@ use chartcode::{Bundle, Engine, Error, Options};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::json;
 
-use crate::support::{edit_json, repository, scratch};
+use crate::support::{chain, edit_json, repository, scratch};
 
 fn load(path: &Path) -> Result<Engine, Error> {
     Engine::load(path, Options::new())
@@ -126,7 +126,7 @@ fn unknown_values_are_refused_not_guessed() {
         let copy = scratch("models/tiny");
         edit_json(&copy.path().join(file), |json| json[field] = json!(value));
         let error = load(copy.path()).unwrap_err();
-        let message = error.to_string();
+        let message = chain(&error);
         assert!(matches!(error, Error::Unsupported { .. } | Error::Json { .. }), "{message}");
         assert!(
             message.contains(file) && message.contains(value) || message.contains(field),

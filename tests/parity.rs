@@ -1,7 +1,11 @@
-use chartcode::{Engine, Options};
+use std::fs;
+
+use chartcode::{Engine, Error, Options};
 use serde_json::Value;
 
-use crate::support::{chart, difference, floats, golden, ids, load, text, tiny};
+use crate::support::{
+    chart, difference, floats, golden, ids, load, repository, scratch, text, tiny,
+};
 
 /// Hidden states and logits may differ from PyTorch's by this much.
 const HIDDEN: f32 = 1e-4;
@@ -112,6 +116,40 @@ fn classification_head_equals_pytorch() {
     let codes: Vec<&str> = engine.labels().codes().collect();
     let reference: Vec<&str> = golden["codes"].as_array().unwrap().iter().map(text).collect();
     assert_eq!(codes, reference);
+}
+
+/// A folder of 2019: a pickle instead of safetensors, vocab.txt instead of tokenizer.json.
+#[test]
+fn a_folder_in_the_old_form_gives_the_same() {
+    let copy = scratch("models/tiny-classifier");
+    let old_form = |name: &str| copy.path().join(name);
+    let tokenizer: Value =
+        serde_json::from_slice(&fs::read(old_form("tokenizer.json")).unwrap()).unwrap();
+    let mut entries: Vec<(&String, u64)> = tokenizer["model"]["vocab"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(piece, id)| (piece, id.as_u64().unwrap()))
+        .collect();
+    entries.sort_by_key(|&(_, id)| id);
+    let lines: Vec<&str> = entries.iter().map(|(piece, _)| piece.as_str()).collect();
+    fs::write(old_form("vocab.txt"), lines.join("\n")).unwrap();
+    fs::remove_file(old_form("tokenizer.json")).unwrap();
+    fs::remove_file(old_form("model.safetensors")).unwrap();
+    let pickle = repository("tests/golden/pytorch_model.bin");
+    fs::copy(&pickle, old_form("pytorch_model.bin")).unwrap();
+
+    let engine = Engine::load(copy.path(), Options::new()).unwrap();
+    let golden = golden("tiny-classifier.json");
+    tokens_agree(&engine, &golden);
+    logits_agree(&engine, &golden, None);
+
+    let bytes = fs::read(pickle).unwrap();
+    for length in [0, 100, bytes.len() / 2, bytes.len() - 1] {
+        fs::write(old_form("pytorch_model.bin"), &bytes[..length]).unwrap();
+        let error = Engine::load(copy.path(), Options::new()).unwrap_err();
+        assert!(matches!(error, Error::Pickle { .. }), "{length} bytes: {error}");
+    }
 }
 
 /// The published all-MiniLM-L6-v2 in f32, where its folder is at hand: `CHARTCODE_MINILM` names

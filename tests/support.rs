@@ -80,6 +80,12 @@ pub(crate) fn scratch(bundle: &str) -> TempDir {
     copy
 }
 
+/// An error with its causes, as the command prints it.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 /// Rewrites a JSON file.
 pub(crate) fn edit_json(path: &Path, edit: impl FnOnce(&mut Value)) {
     let mut value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();

@@ -21,7 +21,8 @@ pub enum Error {
     /// A path that should hold a bundle does not.
     #[error(
         "{} is not a bundle: it has no {missing} (a bundle is a folder with config.json, \
-         tokenizer.json and model.safetensors, with or without a manifest.json)",
+         tokenizer.json or vocab.txt, and model.safetensors or pytorch_model.bin, with or without \
+         a manifest.json)",
         path.display()
     )]
     NotABundle {
@@ -32,7 +33,7 @@ pub enum Error {
     },
 
     /// A JSON file of the bundle is malformed or has a field of the wrong kind.
-    #[error("{} is not valid: {source}", path.display())]
+    #[error("{} is not valid", path.display())]
     Json {
         /// The file.
         path: PathBuf,
@@ -78,12 +79,24 @@ pub enum Error {
     },
 
     /// A weights file is not a readable safetensors file.
-    #[error("{} is not a readable safetensors file: {source} (truncated download?)", path.display())]
+    #[error("{} is not a readable safetensors file (truncated download?)", path.display())]
     Weights {
         /// The file.
         path: PathBuf,
         /// Why it could not be read.
         source: safetensors::SafeTensorError,
+    },
+
+    /// A PyTorch checkpoint could not be read.
+    #[error(
+        "{} is not a readable PyTorch checkpoint (torch.save's zip form, of version 1.6 and later)",
+        path.display()
+    )]
+    Pickle {
+        /// The file.
+        path: PathBuf,
+        /// Why it could not be read.
+        source: candle_core::Error,
     },
 
     /// Tensors the architecture needs are not in the weights file.
@@ -131,7 +144,7 @@ pub enum Error {
     },
 
     /// The tokenizer's file could not be used.
-    #[error("{} is not a usable tokenizer: {source}", path.display())]
+    #[error("{} is not a usable tokenizer", path.display())]
     Tokenizer {
         /// The file.
         path: PathBuf,

@@ -44,6 +44,7 @@ mod options;
 mod report;
 mod score;
 mod setup;
+mod slow_tokenizer;
 mod span;
 mod tokens;
 mod windows;

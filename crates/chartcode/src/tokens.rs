@@ -53,7 +53,12 @@ impl Tokenizer {
     /// [`Error::Tokenizer`] where the file is not a tokenizer.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
         let invalid = |source| Error::Tokenizer { path: path.to_owned(), source };
-        let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(invalid)?;
+        Self::new(path, tokenizers::Tokenizer::from_bytes(bytes).map_err(invalid)?)
+    }
+
+    /// Wraps a tokenizer that was made from the file at `path`.
+    pub(crate) fn new(path: &Path, mut inner: tokenizers::Tokenizer) -> Result<Self> {
+        let invalid = |source| Error::Tokenizer { path: path.to_owned(), source };
         inner.with_truncation(None).map_err(invalid)?;
         inner.with_padding(None);
         let probe = inner.encode("a", true).map_err(invalid)?;

@@ -2,6 +2,7 @@
 
 mod labels;
 mod manifest;
+mod pickle;
 pub(crate) mod weights;
 
 use std::fmt::Write as _;
@@ -15,13 +16,17 @@ pub use manifest::{DataSource, FORMAT, LabelSource, Manifest};
 use crate::encoder::Config;
 use crate::error::{Error, Result};
 use crate::head::HeadSpec;
+use crate::slow_tokenizer::{SlowConfig, wordpiece};
 use crate::tokens::Tokenizer;
 use weights::Weights;
 
 const MANIFEST: &str = "manifest.json";
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
+const VOCABULARY: &str = "vocab.txt";
+const SLOW_TOKENIZER: &str = "tokenizer_config.json";
 const ENCODER_WEIGHTS: &str = "model.safetensors";
+const PYTORCH_WEIGHTS: &str = "pytorch_model.bin";
 const HEAD_WEIGHTS: &str = "head.safetensors";
 
 /// A bundle as read from disk: every file that the manifest lists has been checked against it.
@@ -72,8 +77,8 @@ impl Bundle {
             (None, Some(_)) => Labels::of_config(&config_path, &config)?,
             (None, None) => Labels::default(),
         };
-        let tokenizer = Tokenizer::parse(&path.join(TOKENIZER), &files.read(TOKENIZER)?)?;
-        let encoder_weights = files.weights(ENCODER_WEIGHTS)?;
+        let tokenizer = files.tokenizer()?;
+        let encoder_weights = files.encoder_weights()?;
         let head_weights = match &manifest.head {
             Some(head) if head.has_own_file() => Some(files.weights(HEAD_WEIGHTS)?),
             _ => None,
@@ -163,12 +168,18 @@ impl Files {
             files.expected = manifest.files.clone();
             files.manifest = Some(manifest);
         }
-        for name in [CONFIG, TOKENIZER, ENCODER_WEIGHTS] {
-            if !folder.join(name).is_file() {
-                return Err(missing(name));
+        for names in
+            [&[CONFIG] as &[_], &[TOKENIZER, VOCABULARY], &[ENCODER_WEIGHTS, PYTORCH_WEIGHTS]]
+        {
+            if !names.iter().any(|name| files.has(name)) {
+                return Err(missing(names[0]));
             }
         }
         Ok(files)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.folder.join(name).is_file()
     }
 
     fn read(&mut self, name: &str) -> Result<Vec<u8>> {
@@ -196,6 +207,29 @@ impl Files {
         let unread = |name: &&String| !self.read.iter().any(|(read, _)| read == *name);
         let rest: Vec<&String> = names.iter().filter(unread).collect();
         rest.into_iter().try_for_each(|name| self.read(name).map(drop))
+    }
+
+    fn tokenizer(&mut self) -> Result<Tokenizer> {
+        if self.has(TOKENIZER) {
+            return Tokenizer::parse(&self.folder.join(TOKENIZER), &self.read(TOKENIZER)?);
+        }
+        let config = if self.has(SLOW_TOKENIZER) {
+            let path = self.folder.join(SLOW_TOKENIZER);
+            serde_json::from_slice(&self.read(SLOW_TOKENIZER)?)
+                .map_err(|source| Error::Json { path, source })?
+        } else {
+            SlowConfig::default()
+        };
+        let path = self.folder.join(VOCABULARY);
+        Tokenizer::new(&path, wordpiece(&path, &self.read(VOCABULARY)?, &config)?)
+    }
+
+    fn encoder_weights(&mut self) -> Result<Weights> {
+        if self.has(ENCODER_WEIGHTS) {
+            return self.weights(ENCODER_WEIGHTS);
+        }
+        self.read(PYTORCH_WEIGHTS)?;
+        pickle::read(&self.folder.join(PYTORCH_WEIGHTS))
     }
 
     fn weights(&mut self, name: &str) -> Result<Weights> {
