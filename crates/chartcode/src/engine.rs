@@ -8,12 +8,12 @@ use crate::batch::{self, Window};
 use crate::bundle::{Bundle, Labels, Manifest};
 use crate::chart::Chart;
 use crate::code_batch::CodeBatch;
-use crate::decide::{self, Thresholds};
+use crate::decide::{self, Decision, Thresholds};
 use crate::embedding::Embedding;
 use crate::encoder::Encoder;
 use crate::error::{Error, Result};
 use crate::evidence;
-use crate::head::{Cut, Head, PooledSpan, State, WindowFeatures};
+use crate::head::{Cut, Head, PooledSpan, State, Support, WindowFeatures};
 use crate::options::Options;
 use crate::report::{self, CodeReport, ReadStats, Report, Stamp};
 use crate::setup;
@@ -286,10 +286,7 @@ impl Engine {
 
     /// Steps 7 to 10.
     fn report(&self, chart: &Chart, prepared: &Prepared, scored: &Scored) -> Result<Report> {
-        let probability = |logit| self.manifest.calibration.probability(logit);
-        let suggested =
-            |logit| self.thresholds.decide(probability(logit)) != decide::Decision::Drop;
-        let codes = decide::select(&scored.logits, self.top, suggested)
+        let codes = decide::select(&scored.logits, self.top, |logit| self.suggests(logit))
             .into_iter()
             .map(|label| self.code_report(chart, prepared, scored, label))
             .collect::<Result<_>>()?;
@@ -307,6 +304,12 @@ impl Engine {
         })
     }
 
+    /// Whether a code of this logit is suggested.
+    fn suggests(&self, logit: f32) -> bool {
+        let probability = self.manifest.calibration.probability(logit);
+        self.thresholds.decide(probability) != Decision::Drop
+    }
+
     fn code_report(
         &self,
         chart: &Chart,
@@ -321,7 +324,12 @@ impl Engine {
             .head()?
             .support(&scored.state, label)
             .into_iter()
-            .map(|(tokens, share)| (spans[tokens.start].cover(spans[tokens.end - 1]), share))
+            .enumerate()
+            // The best passage is always shown, others where they would be enough by themselves.
+            .filter(|(rank, passage)| *rank == 0 || self.suggests(passage.logit_alone))
+            .map(|(_, Support { tokens, contribution, .. })| {
+                (spans[tokens.start].cover(spans[tokens.end - 1]), contribution)
+            })
             .collect();
         Ok(CodeReport {
             system: self.manifest.labels.as_ref().map_or_else(String::new, |l| l.system.clone()),

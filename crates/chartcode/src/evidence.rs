@@ -15,7 +15,8 @@ pub struct Evidence {
     pub span: Span,
     /// Where it stands, in Unicode code points of the chart's text.
     pub characters: Span,
-    /// How much it adds to the code's logit.
+    /// How much it adds to the code's logit; where only the best passage counts, how much it
+    /// would add as the best one. See [`HeadSpec`](crate::HeadSpec).
     pub contribution: f32,
     /// The passage itself.
     pub text: Quote,

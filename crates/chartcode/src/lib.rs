@@ -18,16 +18,10 @@
 //! 9. `evidence`: attention → passages ([`Evidence`])
 //! 10. `report`: → [`Report`]
 //!
-//! ```no_run
-//! use chartcode::{Chart, Engine, Options};
+//! # Example
 //!
-//! let engine = Engine::load("models/icd10cm-minilm", Options::new())?;
-//! let chart = Chart::new("visit-1", "Assessment: type 2 diabetes with polyneuropathy.")?;
-//! for code in engine.code(&chart)?.codes {
-//!     println!("{} {:.2} {}", code.code, code.probability, code.title);
-//! }
-//! # Ok::<(), chartcode::Error>(())
-//! ```
+//! The crate's README, whose example is compiled with the documentation tests:
+#![doc = include_str!("../README.md")]
 
 mod batch;
 mod bundle;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
-use super::running::{Running, SpanNumbers};
+use super::running::{Hit, Running, SpanNumbers};
 use super::spans::{Cut, PooledSpan, Spanner};
 use super::vectors::{column_maxima, mean, normalise, raise};
 use super::{Support, WindowFeatures};
@@ -273,12 +273,14 @@ impl DescriptionHead {
     }
 
     pub(super) fn logits(&self, state: &DescriptionState) -> Vec<f32> {
-        let Constants { scale, competition, .. } = self.constants;
-        let concepts: Vec<f32> = state
-            .concepts
-            .iter()
-            .map(|running| scale * running.attended() + competition * state.margin(running))
-            .collect();
+        let logit = |running: &Running| {
+            // Of the best passage it is known how well it fits other concepts.
+            self.logit(
+                running.attended(),
+                running.hits().next().map_or(0.0, |hit| state.margin(hit)),
+            )
+        };
+        let concepts: Vec<f32> = state.concepts.iter().map(logit).collect();
         self.label_concept
             .iter()
             .zip(&self.label_bias)
@@ -290,18 +292,25 @@ impl DescriptionHead {
         let running = &state.concepts[self.label_concept[label] as usize];
         running
             .hits()
-            .map(|hit| {
-                let weight = running.weight(hit.similarity, self.constants.temperature);
-                (state.spans[hit.span as usize].clone(), self.constants.scale * weight)
+            .map(|hit| Support {
+                tokens: state.spans[hit.span as usize].clone(),
+                contribution: self.constants.scale
+                    * running.weight(hit.similarity, self.constants.temperature),
+                logit_alone: self.logit(hit.similarity, state.margin(hit)) + self.label_bias[label],
             })
             .collect()
+    }
+
+    /// The logit, but for the label's bias.
+    fn logit(&self, attended: f32, margin: f32) -> f32 {
+        self.constants.scale * attended + self.constants.competition * margin
     }
 }
 
 impl DescriptionState {
-    /// How far a concept stays behind the concept that its best passage fits best; at most 0.
-    fn margin(&self, running: &Running) -> f32 {
-        running.hits().next().map_or(0.0, |hit| hit.similarity - self.span_best[hit.span as usize])
+    /// How far a passage's concept stays behind the concept that the passage fits best; at most 0.
+    fn margin(&self, hit: Hit) -> f32 {
+        hit.similarity - self.span_best[hit.span as usize]
     }
 }
 

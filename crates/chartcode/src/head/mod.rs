@@ -107,8 +107,17 @@ pub(crate) enum State {
     Pooled(PooledState),
 }
 
-/// A passage that supports a label: a token range of the chart and what it adds to the logit.
-pub(crate) type Support = (Range<usize>, f32);
+/// A passage that supports a label.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Support {
+    /// The chart's tokens.
+    pub(crate) tokens: Range<usize>,
+    /// What it adds to the logit; where only the best passage counts, what it would add as the
+    /// best one.
+    pub(crate) contribution: f32,
+    /// The logit that the label would have with this passage alone.
+    pub(crate) logit_alone: f32,
+}
 
 impl Head {
     /// Builds the bundle's head, if it has one.

@@ -102,6 +102,8 @@ impl PooledState {
     }
 
     pub(super) fn support(&self, label: usize) -> Vec<Support> {
-        vec![(self.windows[self.window[label] as usize].clone(), self.best[label])]
+        let logit = self.best[label];
+        let tokens = self.windows[self.window[label] as usize].clone();
+        vec![Support { tokens, contribution: logit, logit_alone: logit }]
     }
 }
