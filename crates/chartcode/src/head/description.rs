@@ -37,6 +37,8 @@ pub(crate) struct DescriptionHead {
     terms: QuantizedRows,
     /// Concept c owns terms `offsets[c]..offsets[c + 1]`.
     offsets: Vec<u32>,
+    /// What a concept has ahead of others in the competition for a passage, as similarity.
+    concept_prior: Vec<f32>,
     /// Runs of concepts whose terms fit one block.
     blocks: Vec<Range<usize>>,
     label_concept: Vec<u32>,
@@ -51,7 +53,7 @@ pub(crate) struct DescriptionState {
     concepts: Vec<Running>,
     /// Token range of each span seen so far.
     spans: Vec<Range<usize>>,
-    /// Highest similarity that any concept has to each span.
+    /// Highest similarity plus prior that any concept has to each span.
     span_best: Vec<f32>,
 }
 
@@ -92,10 +94,16 @@ impl DescriptionHead {
             (rows("projection.weight"), rows("term.weight"), bundle.labels.len());
         let hidden = bundle.config.hidden_size;
         let offsets = weights.indices("concept.offsets", rows("concept.offsets"))?;
+        let concepts = offsets.len().saturating_sub(1);
         let head = Self {
             projection: Linear::load(weights, "projection", (hidden, width), device)?,
             width,
             terms: weights.quantized("term.weight", &[terms, width])?,
+            concept_prior: if weights.contains("concept.prior") {
+                weights.floats("concept.prior", &[concepts])?
+            } else {
+                vec![0.0; concepts]
+            },
             blocks: blocks(&offsets),
             offsets,
             label_concept: weights.indices("label.concept", labels)?,
@@ -207,7 +215,7 @@ impl DescriptionHead {
             .into_par_iter()
             .map(|(block, concepts)| self.absorb_block(&block, concepts, &spans))
             .try_reduce(nothing, |mut best, other| {
-                raise(&mut best, &other);
+                raise(&mut best, &other, 0.0);
                 Ok(best)
             })
             .stage("the head")?;
@@ -239,7 +247,7 @@ impl DescriptionHead {
     }
 
     /// Takes the spans into the softmaxes of a block of concepts; gives the highest similarity
-    /// that any of these concepts has to each span.
+    /// plus prior that any of these concepts has to each span.
     fn absorb_block(
         &self,
         concepts: &Range<usize>,
@@ -264,7 +272,7 @@ impl DescriptionHead {
                 let products = &products[rows.start * BLOCK_SPANS..rows.end * BLOCK_SPANS];
                 column_maxima(products, &mut similarity);
                 let similarity = &similarity[..best.len()];
-                raise(best, similarity);
+                raise(best, similarity, self.concept_prior[concept]);
                 let from = block * BLOCK_SPANS;
                 running.absorb(similarity, from, &spans.numbers, self.constants.temperature);
             }
@@ -273,14 +281,11 @@ impl DescriptionHead {
     }
 
     pub(super) fn logits(&self, state: &DescriptionState) -> Vec<f32> {
-        let logit = |running: &Running| {
-            // Of the best passage it is known how well it fits other concepts.
-            self.logit(
-                running.attended(),
-                running.hits().next().map_or(0.0, |hit| state.margin(hit)),
-            )
+        let logit = |(concept, running): (usize, &Running)| {
+            let margin = running.hits().next().map_or(0.0, |hit| self.margin(state, concept, hit));
+            self.logit(running.attended(), margin)
         };
-        let concepts: Vec<f32> = state.concepts.iter().map(logit).collect();
+        let concepts: Vec<f32> = state.concepts.iter().enumerate().map(logit).collect();
         self.label_concept
             .iter()
             .zip(&self.label_bias)
@@ -289,28 +294,28 @@ impl DescriptionHead {
     }
 
     pub(super) fn support(&self, state: &DescriptionState, label: usize) -> Vec<Support> {
-        let running = &state.concepts[self.label_concept[label] as usize];
+        let concept = self.label_concept[label] as usize;
+        let running = &state.concepts[concept];
         running
             .hits()
             .map(|hit| Support {
                 tokens: state.spans[hit.span as usize].clone(),
                 contribution: self.constants.scale
                     * running.weight(hit.similarity, self.constants.temperature),
-                logit_alone: self.logit(hit.similarity, state.margin(hit)) + self.label_bias[label],
+                logit_alone: self.label_bias[label]
+                    + self.logit(hit.similarity, self.margin(state, concept, hit)),
             })
             .collect()
+    }
+
+    /// How far a passage's concept stays behind the one that the passage suits most; at most 0.
+    fn margin(&self, state: &DescriptionState, concept: usize, hit: Hit) -> f32 {
+        hit.similarity + self.concept_prior[concept] - state.span_best[hit.span as usize]
     }
 
     /// The logit, but for the label's bias.
     fn logit(&self, attended: f32, margin: f32) -> f32 {
         self.constants.scale * attended + self.constants.competition * margin
-    }
-}
-
-impl DescriptionState {
-    /// How far a passage's concept stays behind the concept that the passage fits best; at most 0.
-    fn margin(&self, hit: Hit) -> f32 {
-        hit.similarity - self.span_best[hit.span as usize]
     }
 }
 

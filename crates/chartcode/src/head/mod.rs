@@ -32,7 +32,14 @@ pub enum HeadSpec {
     /// Label-wise attention whose label vectors come from the codes' own descriptions.
     ///
     /// With span vectors `p_t` and a code's unit description vectors `d_k`:
-    /// `s_t` = `max_k` `p_t·d_k`, α = `softmax_t(temperature` · s), logit = scale · Σ `α_t` `s_t` + bias.
+    /// `s_t = max_k p_t·d_k`, `α = softmax_t(temperature · s)`,
+    /// `logit = scale · Σ α_t s_t + competition · margin + bias`.
+    ///
+    /// The margin says how far the code stays behind the one that its best passage suits most:
+    /// with `t*` the first span of the highest `s_t` and `q` the codes' priors,
+    /// `margin = (s_t* + q) − max over all codes of their (s_t* + q)`, which is 0 for the best
+    /// code and negative for the others.
+    ///
     /// In the terms of LAAT (Vu et al. 2020) the two label matrices are one and are not trained.
     Description {
         /// Which runs of a window's tokens are pooled to span vectors.
@@ -87,7 +94,7 @@ impl HeadSpec {
 /// A head, ready to score.
 #[derive(Debug)]
 pub(crate) enum Head {
-    Description(DescriptionHead),
+    Description(Box<DescriptionHead>),
     Pooled(PooledHead),
 }
 
@@ -134,7 +141,7 @@ impl Head {
                     competition: *competition,
                 };
                 let head = DescriptionHead::load(weights, bundle, spanner, constants, device)?;
-                Ok(Some(Self::Description(head)))
+                Ok(Some(Self::Description(Box::new(head))))
             }
             (Some(HeadSpec::Classification), _) => {
                 Ok(Some(Self::Pooled(PooledHead::load(bundle, device)?)))

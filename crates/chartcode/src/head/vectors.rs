@@ -27,14 +27,15 @@ pub(crate) fn normalise(vector: &mut [f32]) {
 pub(super) fn column_maxima(rows: &[f32], maxima: &mut [f32]) {
     maxima.fill(f32::NEG_INFINITY);
     for row in rows.chunks_exact(maxima.len()) {
-        raise(maxima, row);
+        raise(maxima, row, 0.0);
     }
 }
 
-/// Raises each element to the other's where that is higher. Written as a comparison, which
+/// Raises each element to `other + shift` where that is higher. Written as a comparison, which
 /// compiles to vector code as `f32::max` with its care for NaN does not.
-pub(super) fn raise(maxima: &mut [f32], other: &[f32]) {
+pub(super) fn raise(maxima: &mut [f32], other: &[f32], shift: f32) {
     for (maximum, &value) in maxima.iter_mut().zip(other) {
+        let value = value + shift;
         *maximum = if value > *maximum { value } else { *maximum };
     }
 }
@@ -50,6 +51,8 @@ mod tests {
         let mut maxima = [0.0; 2];
         column_maxima(&rows, &mut maxima);
         assert_eq!(maxima, [3.0, 5.0]);
+        raise(&mut maxima, &[1.0, 4.75], 0.5);
+        assert_eq!(maxima, [3.0, 5.25]);
     }
 
     #[test]
