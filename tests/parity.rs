@@ -166,3 +166,26 @@ fn minilm_equals_pytorch() {
     hidden_states_agree(&engine, &golden);
     vectors_agree(&engine, &golden);
 }
+
+/// The default bundle's best fifty labels against `NumPy` and PyTorch; see
+/// `scripts/default_bundle/reference.py`.
+#[test]
+fn the_default_bundle_equals_pytorch() {
+    let engine = load("models/icd10cm-minilm", Options::new());
+    let golden = golden("icd10cm-minilm.json");
+    let codes: Vec<&str> = engine.labels().codes().collect();
+    for (name, note) in golden.as_object().unwrap() {
+        let logits = engine.logits(&chart(name, text(&note["text"]))).unwrap();
+        let labels = note["labels"].as_array().unwrap();
+        assert_eq!(labels.len(), 50);
+        for label in labels {
+            let index = codes.iter().position(|code| *code == text(&label["code"])).unwrap();
+            let reference = label["logit"].as_f64().unwrap() as f32;
+            let difference = (logits[index] - reference).abs();
+            assert!(difference <= 2e-4, "{name} {}: off by {difference:e}", codes[index]);
+        }
+        let lowest = labels[49]["logit"].as_f64().unwrap() as f32 - 2e-4;
+        let above = logits.iter().filter(|&&logit| logit >= lowest).count();
+        assert!((50..=60).contains(&above), "{name}: {above} labels where the reference has 50");
+    }
+}

@@ -135,3 +135,26 @@ thread_local! {
     static ENGINE: std::rc::Rc<chartcode::Engine> =
         std::rc::Rc::new(load("models/tiny", Options::new().top(Some(5))));
 }
+
+/// What a new user sees first: the diagnoses of the synthetic discharge note, each with the
+/// passage that says so.
+#[test]
+fn the_default_bundle_codes_the_discharge_note() {
+    let engine = load("models/icd10cm-minilm", Options::new());
+    let discharge = &charts()[0];
+    let report = engine.code(discharge).unwrap();
+    for (code, words) in [
+        ("I50.23", "acute on chronic systolic"),
+        ("E87.6", "hypokalemia"),
+        ("N17.9", "acute kidney injury"),
+        ("E11.42", "diabetic polyneuropathy"),
+        ("J44.1", "exacerbation"),
+    ] {
+        let found = report.codes.iter().find(|found| found.code == code);
+        let found = found.unwrap_or_else(|| panic!("{code} is not suggested"));
+        let quote = found.evidence[0].text.as_str().to_lowercase();
+        assert!(quote.contains(words), "{code} rests on {quote:?}");
+    }
+    let negated = ["R07.9", "R50.9"];
+    assert!(report.codes.iter().all(|code| !negated.contains(&code.code.as_str())));
+}

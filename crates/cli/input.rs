@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -13,6 +13,7 @@ use chartcode::Chart;
 use serde_json::Value;
 
 use crate::args::{ChartArgs, InputFormat};
+use crate::failures;
 
 /// The charts of all inputs in order. Memory does not grow with their number, but for their ids.
 pub(crate) struct Charts {
@@ -48,6 +49,9 @@ impl Charts {
 
     fn open(&mut self, path: &Path) -> anyhow::Result<Option<Chart>> {
         let (mut reader, name): (Box<dyn BufRead>, _) = if path == Path::new("-") {
+            if io::stdin().is_terminal() {
+                failures::note("reading a chart from standard input; end it with Ctrl-D");
+            }
             (Box::new(BufReader::new(io::stdin())), "stdin".to_owned())
         } else {
             let name = path.display().to_string();

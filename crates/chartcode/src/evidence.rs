@@ -41,6 +41,9 @@ impl fmt::Debug for Quote {
     }
 }
 
+/// What list items begin with.
+const BULLETS: [char; 6] = ['#', '*', '-', '–', '•', '>'];
+
 /// Turns passages, as byte spans with their contributions, into evidence: inside the chart, on
 /// character boundaries, without white space at the ends, never empty, strongest first.
 pub(crate) fn gather(text: &str, passages: &[(Span, f32)]) -> Vec<Evidence> {
@@ -67,10 +70,12 @@ pub(crate) fn gather(text: &str, passages: &[(Span, f32)]) -> Vec<Evidence> {
 fn trim(text: &str, span: Span) -> Option<Span> {
     let end = text.ceil_char_boundary(span.end().min(text.len()));
     let start = text.floor_char_boundary(span.start().min(end));
-    let passage = &text[start..end];
-    let start = end - passage.trim_start().len();
-    let end = start + passage.trim().len();
-    (start < end).then(|| Span::new(start, end))
+    let passage = text[start..end].trim();
+    // The mark of a list item is no part of what it says.
+    let said = passage.trim_start_matches(|c: char| c.is_whitespace() || BULLETS.contains(&c));
+    let passage = if said.is_empty() { passage } else { said };
+    let start = passage.as_ptr().addr() - text.as_ptr().addr();
+    (!passage.is_empty()).then(|| Span::new(start, start + passage.len()))
 }
 
 #[cfg(test)]
@@ -88,6 +93,13 @@ mod tests {
         let characters: Vec<char> = text.chars().collect();
         let picked: String = characters[evidence[0].characters.range()].iter().collect();
         assert_eq!(picked, "pain");
+    }
+
+    #[test]
+    fn list_marks_are_left_out() {
+        let quote = |text: &str| gather(text, &[(Span::new(0, text.len()), 1.0)]).remove(0).text.0;
+        assert_eq!(quote(" # - Hypokalemia "), "Hypokalemia");
+        assert_eq!(quote("--"), "--");
     }
 
     #[test]

@@ -23,10 +23,21 @@ pub enum SpanRule {
         /// Words and signs that end a clause; they belong to none.
         breaks: Vec<String>,
         /// Words that negate their clause from anywhere in it, or, where they are breaks
-        /// themselves, the clause behind them. "No fever" supports nothing.
+        /// themselves, the clause behind them: "no fever" supports nothing. At the head of a
+        /// window such a break is a denial.
         negations: Vec<String>,
         /// Breaks across which a negation reaches the next clause: "no fever or chills".
         carries: Vec<String>,
+        /// Negations that head a list: "denies fever, chills and cough".
+        #[serde(default)]
+        denials: Vec<String>,
+        /// Breaks across which a denial reaches the next clause.
+        #[serde(default)]
+        denial_carries: Vec<String>,
+        /// Words that, at the head of a clause, end a negation that reached it: "denies fever
+        /// and reports a cough".
+        #[serde(default)]
+        affirms: Vec<String>,
         /// For each `(length, stride)`: also runs of `length` words of a longer clause, every
         /// `stride` words.
         #[serde(default)]
@@ -86,13 +97,62 @@ struct Role {
     breaks: bool,
     negates: bool,
     carries: bool,
+    denies: bool,
+    carries_denial: bool,
+    affirms: bool,
     continues_word: bool,
+}
+
+/// How far a negation reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Reach {
+    None,
+    /// Across [`SpanRule::Clauses::carries`].
+    Negation,
+    /// Across [`SpanRule::Clauses::denial_carries`] too.
+    Denial,
+}
+
+impl Role {
+    /// How a word negates the clause that it stands in.
+    fn negation(self) -> Reach {
+        if self.denies {
+            Reach::Denial
+        } else if self.negates {
+            Reach::Negation
+        } else {
+            Reach::None
+        }
+    }
+
+    /// What is left of a negation behind this break. A negation that heads the sentence heads a
+    /// list: "no fever, chills or cough".
+    fn next_reach(self, reach: Reach, heads: bool) -> Reach {
+        if self.negates {
+            if heads { Reach::Denial } else { Reach::Negation }
+        } else if (reach == Reach::Denial && self.carries_denial)
+            || (reach != Reach::None && self.carries)
+        {
+            reach
+        } else {
+            Reach::None
+        }
+    }
 }
 
 impl Spanner {
     /// Looks up the rule's words; `path` is for errors.
     pub(super) fn new(rule: &SpanRule, tokenizer: &Tokenizer, path: &Path) -> Result<Self> {
-        let SpanRule::Clauses { breaks, negations, carries, grams } = rule else {
+        let SpanRule::Clauses {
+            breaks,
+            negations,
+            carries,
+            denials,
+            denial_carries,
+            affirms,
+            grams,
+        } = rule
+        else {
             return Ok(Self::Window);
         };
         let inconsistent = |problem| Error::Inconsistent { path: path.to_owned(), problem };
@@ -111,6 +171,9 @@ impl Spanner {
         mark(breaks, |role| role.breaks = true)?;
         mark(negations, |role| role.negates = true)?;
         mark(carries, |role| role.carries = true)?;
+        mark(denials, |role| role.denies = true)?;
+        mark(denial_carries, |role| role.carries_denial = true)?;
+        mark(affirms, |role| role.affirms = true)?;
         if grams.iter().any(|&(length, stride)| length == 0 || stride == 0) {
             return Err(inconsistent("head.spans: a gram of length or stride 0".to_owned()));
         }
@@ -138,23 +201,31 @@ impl Clauses {
 
     /// Rows of the clauses that are not negated.
     fn clauses(&self, cut: &Cut<'_>) -> Vec<Range<usize>> {
-        let role = |row: usize| self.roles[cut.ids[row] as usize];
         let (first, end) = (cut.lead, cut.lead + cut.window.len());
+        let entry = |row: usize| self.roles[cut.ids[row] as usize];
+        // The word "or" plays its role, the head of "orthopnea" does not.
+        let role = |row: usize| {
+            let whole = row + 1 == end || !entry(row + 1).continues_word;
+            if whole { entry(row) } else { Role::default() }
+        };
         let mut clauses = Vec::new();
         let mut start = first;
-        let mut negated = false;
+        let mut reach = Reach::None;
         for row in first..=end {
             if row < end && !role(row).breaks {
                 continue;
             }
             if start < row {
-                negated |= (start..row).any(|row| role(row).negates);
-                if !negated {
+                if role(start).affirms {
+                    reach = Reach::None;
+                }
+                reach = (start..row).map(|row| role(row).negation()).fold(reach, Reach::max);
+                if reach == Reach::None {
                     clauses.push(start..row);
                 }
             }
             if row < end {
-                negated = role(row).negates || (negated && role(row).carries);
+                reach = role(row).next_reach(reach, row == first);
             }
             start = row + 1;
         }
@@ -190,9 +261,12 @@ mod tests {
         let roles = words
             .iter()
             .map(|&word| Role {
-                breaks: [",", "and", "or", "no", "without"].contains(&word),
-                negates: ["no", "denies", "without"].contains(&word),
+                breaks: [",", "and", "or", "no", "without", "but"].contains(&word),
+                negates: ["no", "without"].contains(&word),
                 carries: word == "or",
+                denies: word == "denies",
+                carries_denial: [",", "and"].contains(&word),
+                affirms: word == "has",
                 continues_word: word.starts_with("##"),
             })
             .collect();
@@ -220,9 +294,21 @@ mod tests {
     #[test]
     fn negated_clauses_are_left_out() {
         assert_eq!(spans("[C] denies fever or chills and has cough [S]", &[]), ["has cough"]);
-        assert_eq!(spans("[C] no fever , cough [S]", &[]), ["cough"]);
+        assert_eq!(spans("[C] with no fever , cough [S]", &[]), ["with", "cough"]);
+        assert_eq!(spans("[C] no ##cturia or ##thopnea [S]", &[]), ["no ##cturia or ##thopnea"]);
         assert_eq!(spans("[C] pain without fever or chills [S]", &[]), ["pain"]);
         assert!(spans("[C] denies pain [S]", &[]).is_empty());
+    }
+
+    #[test]
+    fn a_denial_reaches_down_its_list() {
+        assert!(spans("[C] he denies pain , fever , chills or cough [S]", &[]).is_empty());
+        assert!(spans("[C] no pain , fever or cough [S]", &[]).is_empty());
+        assert_eq!(spans("[C] denies pain , fever but swelling [S]", &[]), ["swelling"]);
+        assert_eq!(
+            spans("[C] denies pain and has chills , cough [S]", &[]),
+            ["has chills", "cough"]
+        );
     }
 
     #[test]
