@@ -171,6 +171,17 @@ fn bad_charts_fail_alone() {
 }
 
 #[test]
+fn scores_and_vectors_outlast_bad_charts_too() {
+    let good = repository("tests/charts/radiology.txt");
+    for command in ["scores", "embed"] {
+        let assert = chartcode(command).args(["missing.txt".as_ref(), good.as_path()]).assert();
+        let assert = assert.code(1).stderr(contains("missing.txt"));
+        let output = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+        assert_eq!(json_lines(&output).len(), 1);
+    }
+}
+
+#[test]
 fn a_chart_that_comes_twice_is_done_once() {
     let jsonl = "{\"id\":\"a\",\"text\":\"fever\"}\n{\"id\":\"a\",\"text\":\"cough\"}\n";
     let assert = chartcode("code").args(["-f", "jsonl"]).write_stdin(jsonl).assert().code(1);

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::args::ChartArgs;
+use crate::input;
+
 /// Progress over the bytes of the input; hidden where standard error is no terminal.
 #[derive(Clone, Debug)]
 pub(crate) struct Progress {
@@ -11,8 +14,18 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// A bar over `bytes` bytes of input, or a counter where the size is not known.
-    pub(crate) fn new(bytes: Option<u64>, quiet: bool) -> Self {
+    /// A bar over many charts, a counter where their size is not known, a spinner for a long
+    /// chart, nothing for a short one.
+    pub(crate) fn over(args: &ChartArgs) -> Self {
+        const LONG: u64 = 64 * 1024;
+        let bytes = input::total_bytes(args);
+        if input::may_be_many(args) {
+            return Self::new(bytes, args.quiet);
+        }
+        Self::new(None, args.quiet || bytes.is_some_and(|bytes| bytes < LONG))
+    }
+
+    fn new(bytes: Option<u64>, quiet: bool) -> Self {
         if quiet {
             return Self { bar: ProgressBar::hidden() };
         }

@@ -7,7 +7,7 @@ use chartcode::{Engine, Report};
 use crate::args::{CodeArgs, Format};
 use crate::commands::load;
 use crate::failures::{self, Failures};
-use crate::input::{self, Charts};
+use crate::input::Charts;
 use crate::journal::Journal;
 use crate::output::{self, Paper};
 use crate::progress::Progress;
@@ -51,7 +51,7 @@ fn code(
     mut hand_on: impl FnMut(&Report) -> anyhow::Result<()>,
 ) -> anyhow::Result<Failures> {
     let failures = Failures::default();
-    let progress = progress(args);
+    let progress = Progress::over(&args.charts);
     let charts = Charts::new(&args.charts);
     let bytes = charts.bytes_read();
     let readable = charts.filter_map(|chart| {
@@ -66,17 +66,6 @@ fn code(
         progress.set(count + 1, bytes.get());
     }
     Ok(failures)
-}
-
-/// A bar over many charts, a spinner for a long one, nothing for a short one.
-fn progress(args: &CodeArgs) -> Progress {
-    const LONG: u64 = 64 * 1024;
-    let bytes = input::total_bytes(&args.charts);
-    if input::may_be_many(&args.charts) {
-        return Progress::new(bytes, args.charts.quiet);
-    }
-    let short = bytes.is_some_and(|bytes| bytes < LONG);
-    Progress::new(None, args.charts.quiet || short)
 }
 
 fn format_of(path: &Path) -> Format {

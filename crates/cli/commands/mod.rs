@@ -14,6 +14,7 @@ use chartcode::{Chart, Engine, Options};
 use crate::args::{ChartArgs, EngineArgs};
 use crate::failures::Failures;
 use crate::input::Charts;
+use crate::progress::Progress;
 
 /// The default bundle, looked for in the working folder and in the folders above the program.
 const DEFAULT_BUNDLE: &str = "models/icd10cm-minilm";
@@ -48,18 +49,21 @@ fn for_each_chart(
     mut work: impl FnMut(&Chart) -> anyhow::Result<()>,
 ) -> anyhow::Result<Failures> {
     let failures = Failures::default();
-    for chart in Charts::new(args) {
-        match chart {
-            Ok(chart) => work(&chart).or_else(|error| {
-                // Output that cannot be written ends the run; a chart's own error does not.
-                if error.is::<chartcode::Error>() {
-                    failures.add(&error);
-                    return Ok(());
-                }
-                Err(error)
-            })?,
-            Err(error) => failures.add(&error),
+    let progress = Progress::over(args);
+    let charts = Charts::new(args);
+    let bytes = charts.bytes_read();
+    for (count, chart) in charts.enumerate() {
+        let failed = match chart.map(|chart| work(&chart)) {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) if error.is::<chartcode::Error>() => Some(error),
+            // Output that cannot be written ends the run.
+            Ok(Err(error)) => return Err(error),
+            Err(error) => Some(error),
+        };
+        if let Some(error) = failed {
+            progress.suspend(|| failures.add(&error));
         }
+        progress.set(count + 1, bytes.get());
     }
     Ok(failures)
 }
