@@ -136,6 +136,20 @@ thread_local! {
         std::rc::Rc::new(load("models/tiny", Options::new().top(Some(5))));
 }
 
+/// A chart may have tokens and yet no passage that supports anything.
+#[test]
+fn a_chart_of_negations_has_no_codes() {
+    let engine = load("models/icd10cm-minilm", Options::new());
+    for text in ["No fever, chills or cough.", "Denies chest pain.", "."] {
+        let report = engine.code(&chart("negated", text)).unwrap();
+        assert!(report.codes.is_empty(), "{:?}", report.codes);
+    }
+    let engine = load("models/icd10cm-minilm", Options::new().top(Some(3)));
+    let report = engine.code(&chart("negated", "No fever.")).unwrap();
+    assert_eq!(report.codes.len(), 3);
+    assert!(report.codes.iter().all(|code| code.evidence.is_empty() && code.probability < 1e-3));
+}
+
 /// What a new user sees first: the diagnoses of the synthetic discharge note, each with the
 /// passage that says so.
 #[test]

@@ -22,6 +22,7 @@ const SOME_FAILED: u8 = 1;
 const UNUSABLE: u8 = 2;
 
 fn main() -> ExitCode {
+    keep_charts_out_of_panics();
     let result = match Args::parse().command {
         Command::Code(args) => commands::code::run(&args),
         Command::Scores(args) => commands::scores::run(&args),
@@ -42,6 +43,14 @@ fn main() -> ExitCode {
             ExitCode::from(UNUSABLE)
         }
     }
+}
+
+/// A panic's own message may quote what was worked on, and that is a chart: it says only where.
+fn keep_charts_out_of_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map_or_else(String::new, |place| format!(" at {place}"));
+        failures::report(&format!("chartcode has a bug{place}: please report it"));
+    }));
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -124,7 +124,7 @@ def collect(shared: Path | None, with_index: bool = True) -> CodeSet:
     """Reads the code set and all terms; says where they come from."""
     if shared is not None and (shared / CODES).exists():
         titles, billable, inclusion = read_release(shared)
-        source, edition, effective = "shared release", "ICD-10-CM FY2027", "2026-10-01"
+        source, edition, effective = "the official FY2027 code list with the inclusion terms and the alphabetic index of FY2026", "ICD-10-CM FY2027", "2026-10-01"
     else:
         titles, billable, inclusion = read_package()
         source, edition, effective = "PyPI simple-icd-10-cm", "ICD-10-CM FY2026 (April update)", "2026-04-01"

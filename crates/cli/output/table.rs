@@ -28,20 +28,17 @@ impl Table {
 
     fn heading(&mut self, report: &Report) -> std::io::Result<()> {
         let (bold, plain) = self.styled(Style::new().bold());
-        let codes = match report.codes.len() {
-            1 => "1 code".to_owned(),
-            count => format!("{count} codes"),
+        let counted = |count: usize, noun: &str| {
+            format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
         };
+        let codes = counted(report.codes.len(), "code");
+        let tokens = counted(report.read.tokens, "token");
+        let windows = counted(report.read.windows, "window");
         let made_by = &report.made_by;
         writeln!(
             self.out,
-            "{bold}{}{plain}: {codes} of {}, {} tokens read in {} windows, bundle {} {}",
-            report.id,
-            made_by.code_set,
-            report.read.tokens,
-            report.read.windows,
-            made_by.bundle,
-            made_by.bundle_version,
+            "{bold}{}{plain}: {codes} of {}, {tokens} read in {windows}, bundle {} {}",
+            report.id, made_by.code_set, made_by.bundle, made_by.bundle_version,
         )
     }
 
@@ -60,16 +57,15 @@ impl Table {
         for line in title.iter().skip(1) {
             writeln!(self.out, "{:INDENT$}{line}", "")?;
         }
-        for evidence in code.evidence.iter().take(PASSAGES) {
-            self.passage(evidence.text.as_str())?;
+        for passage in passages(code) {
+            self.passage(&passage)?;
         }
         Ok(())
     }
 
     fn passage(&mut self, text: &str) -> std::io::Result<()> {
         let (mark, end) = self.styled(AnsiColor::Yellow.on_default().underline());
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for (index, line) in self.wrap(&text, INDENT + 4).iter().enumerate() {
+        for (index, line) in self.wrap(text, INDENT + 4).iter().enumerate() {
             let bullet = if index == 0 { "»" } else { " " };
             writeln!(self.out, "{:INDENT$}  {bullet} {mark}{line}{end}", "")?;
         }
@@ -115,6 +111,19 @@ impl ReportWriter for Table {
     fn finish(&mut self) -> anyhow::Result<()> {
         Ok(self.out.flush()?)
     }
+}
+
+/// The strongest passages in one line each; of those that read the same only the first.
+fn passages(code: &CodeReport) -> Vec<String> {
+    let mut passages: Vec<String> = Vec::new();
+    for evidence in &code.evidence {
+        let text = evidence.text.as_str().split_whitespace().collect::<Vec<_>>().join(" ");
+        if !passages.iter().any(|passage| passage.to_lowercase() == text.to_lowercase()) {
+            passages.push(text);
+        }
+    }
+    passages.truncate(PASSAGES);
+    passages
 }
 
 fn name_of(decision: Decision) -> &'static str {
