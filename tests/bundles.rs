@@ -175,6 +175,7 @@ fn an_encoder_alone_embeds_but_does_not_code() {
     let norm: f32 = engine.embed(&chart).unwrap().chart.iter().map(|x| x * x).sum();
     assert!((norm - 1.0).abs() < 1e-5);
     assert!(matches!(engine.code(&chart), Err(Error::NoHead { .. })));
+    assert!(matches!(engine.require_head(), Err(Error::NoHead { .. })));
 }
 
 #[test]

@@ -110,6 +110,14 @@ impl Engine {
         &self.encoder
     }
 
+    /// Fails at once where no chart could be coded, only embedded.
+    ///
+    /// # Errors
+    /// [`Error::NoHead`] where the bundle is an encoder only.
+    pub fn require_head(&self) -> Result<()> {
+        self.head().map(drop)
+    }
+
     /// What every report of this engine is stamped with.
     #[must_use]
     pub fn stamp(&self) -> &Stamp {

@@ -16,6 +16,7 @@ pub(crate) fn run(args: &CodeArgs) -> anyhow::Result<Failures> {
     let options =
         args.engine.options().threshold(args.threshold).top(args.top.map(|top| top as usize));
     let engine = load(&args.engine, options)?;
+    engine.require_head()?;
     match &args.output {
         Some(path) => to_file(args, &engine, path),
         None => to_stdout(args, &engine),

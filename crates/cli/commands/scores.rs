@@ -17,6 +17,7 @@ struct Scores<'a> {
 
 pub(crate) fn run(args: &ScoresArgs) -> anyhow::Result<Failures> {
     let engine = load(&args.engine, args.engine.options())?;
+    engine.require_head()?;
     let labels: Vec<&str> = engine.labels().codes().collect();
     let mut out = BufWriter::new(std::io::stdout().lock());
     let failures = for_each_chart(&args.charts, |chart| {
