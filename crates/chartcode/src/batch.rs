@@ -3,7 +3,7 @@
 use crate::head::PooledSpan;
 
 /// One window as the encoder sees it: vocabulary ids, special tokens included.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Window {
     /// Vocabulary ids.
     pub(crate) ids: Vec<u32>,

@@ -1,5 +1,6 @@
 //! Step 2: chart → token ids, each with the span of the original text that it came from.
 
+use std::fmt;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -14,12 +15,20 @@ use crate::span::Span;
 const PIECE_BYTES: usize = 32 * 1024;
 
 /// A chart's tokens without special tokens: `ids[i]` came from `spans[i]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// `Debug` shows how many there are: ids can be turned back into text.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Tokens {
     /// Vocabulary ids.
     pub ids: Vec<u32>,
     /// Byte ranges in the original text, in reading order.
     pub spans: Vec<Span>,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens").field("count", &self.len()).finish_non_exhaustive()
+    }
 }
 
 impl Tokens {
