@@ -53,15 +53,13 @@ fn for_each_chart(
     let charts = Charts::new(args);
     let bytes = charts.bytes_read();
     for (count, chart) in charts.enumerate() {
-        let failed = match chart.map(|chart| work(&chart)) {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) if error.is::<chartcode::Error>() => Some(error),
+        let fail = |error| progress.suspend(|| failures.add(&error));
+        match chart.map(|chart| work(&chart)) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) if error.is::<chartcode::Error>() => fail(error),
             // Output that cannot be written ends the run.
             Ok(Err(error)) => return Err(error),
-            Err(error) => Some(error),
-        };
-        if let Some(error) = failed {
-            progress.suspend(|| failures.add(&error));
+            Err(error) => fail(error),
         }
         progress.set(count + 1, bytes.get());
     }

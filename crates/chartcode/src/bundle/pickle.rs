@@ -15,20 +15,19 @@ use crate::error::{Error, Result};
 pub(super) fn read(path: &Path) -> Result<Weights> {
     let pickle = |source| Error::Pickle { path: path.to_owned(), source };
     let file = PthTensors::new(path, None).map_err(pickle)?;
-    let mut names: Vec<&String> = file
+    let mut floats: Vec<_> = file
         .tensor_infos()
         .iter()
         .filter(|(_, info)| {
             matches!(info.dtype, DType::F32 | DType::F16 | DType::BF16 | DType::F64)
         })
-        .map(|(name, _)| name)
         .collect();
-    names.sort();
-    let mut tensors = HashMap::with_capacity(names.len());
-    for name in names {
+    // In a fixed order, so that of several faults the same one is named each time.
+    floats.sort_by_key(|(name, _)| *name);
+    let mut tensors = HashMap::with_capacity(floats.len());
+    for (name, info) in floats {
         // Candle counts a view's offset in bytes where PyTorch counts elements.
-        let starts_late = |info: &candle_core::pickle::TensorInfo| info.layout.start_offset() > 0;
-        if file.tensor_infos().get(name).is_some_and(starts_late) {
+        if info.layout.start_offset() > 0 {
             return Err(Error::TensorType {
                 path: path.to_owned(),
                 key: name.clone(),
