@@ -8,6 +8,8 @@ mod bundles;
 mod cli;
 /// Tokens, hidden states, vectors and logits against PyTorch and Transformers.
 mod parity;
+/// Published architectures and layouts against PyTorch and Transformers.
+mod published;
 /// What must hold of the route whatever the model: batches, threads, offsets.
 mod route;
 /// Paths, goldens and scratch bundles.

@@ -16,6 +16,11 @@ pub(crate) fn golden(name: &str) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
+/// Any JSON file.
+pub(crate) fn json_file(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
 /// The tiny bundle with a description head.
 pub(crate) fn tiny() -> Engine {
     load("models/tiny", Options::new())

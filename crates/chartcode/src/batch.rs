@@ -1,16 +1,38 @@
 //! Step 4: windows of many charts → batches under a token budget.
 
+use std::ops::Range;
+
+use crate::encoder::Input;
 use crate::head::PooledSpan;
 
-/// One window as the encoder sees it: vocabulary ids, special tokens included.
+/// One window as the encoder sees it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Window {
-    /// Vocabulary ids.
+    /// Vocabulary ids, special tokens and padding included.
     pub(crate) ids: Vec<u32>,
-    /// Which of the chart's tokens they are, special tokens left out.
-    pub(crate) tokens: std::ops::Range<usize>,
+    /// How many of the first ids are attended to; all but masked padding.
+    pub(crate) keys: usize,
+    /// How many special tokens stand before the chart's own.
+    pub(crate) lead: usize,
+    /// Which of the chart's tokens it holds; special tokens left out.
+    pub(crate) tokens: Range<usize>,
     /// The runs of its rows that the head pools.
     pub(crate) spans: Vec<PooledSpan>,
+}
+
+impl Window {
+    /// As the encoder reads it.
+    pub(crate) fn input(&self) -> Input<'_> {
+        Input { ids: &self.ids, keys: self.keys }
+    }
+
+    /// The chart's token in a row, an empty range for special tokens and padding.
+    pub(crate) fn tokens_of(&self, row: usize) -> Range<usize> {
+        match row.checked_sub(self.lead).map(|at| self.tokens.start + at) {
+            Some(token) if token < self.tokens.end => token..token + 1,
+            _ => self.tokens.end..self.tokens.end,
+        }
+    }
 }
 
 /// Windows that are encoded in one go, by their index in the list that was packed.

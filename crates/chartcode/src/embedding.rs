@@ -4,9 +4,10 @@ use candle_core::Tensor;
 use serde::Serialize;
 
 use crate::batch::Window;
-use crate::engine::{Engine, Prepared, segments};
+use crate::engine::{Engine, segments};
 use crate::error::{Result, Stage as _};
 use crate::head::normalise;
+use crate::prepare::Prepared;
 use crate::span::Span;
 
 /// Vectors of a chart and of its windows, each of length 1.

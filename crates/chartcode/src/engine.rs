@@ -4,19 +4,23 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use crate::attribution::{self, TokenSupport};
 use crate::batch::{self, Window};
 use crate::bundle::{Bundle, Labels, Manifest};
 use crate::chart::Chart;
 use crate::code_batch::CodeBatch;
 use crate::decide::{self, Decision, Thresholds};
 use crate::embedding::Embedding;
-use crate::encoder::Encoder;
+use crate::encoder::{Encoder, Input};
 use crate::error::{Error, Result};
-use crate::evidence;
-use crate::head::{Cut, Head, PooledSpan, State, Support, WindowFeatures};
-use crate::options::Options;
+use crate::evidence::{self, Evidence, Passage};
+use crate::head::{Head, State, Support, WindowFeatures};
+use crate::options::{EvidenceKind, Options};
+use crate::passages::Strongest;
+use crate::prepare::{Preparation, Prepared};
 use crate::report::{self, CodeReport, ReadStats, Report, Stamp};
 use crate::setup;
+use crate::span::Span;
 use crate::tokens::{Tokenizer, Tokens};
 
 /// Tokens that one thread encodes at a time. More would not make the products faster, only
@@ -36,21 +40,18 @@ pub struct Engine {
     head: Option<Head>,
     thresholds: Thresholds,
     top: Option<usize>,
+    evidence: EvidenceKind,
     stamp: Stamp,
     path: std::path::PathBuf,
     threads: rayon::ThreadPool,
 }
 
-/// A chart on its way: its tokens, and the windows they were cut into.
-pub(crate) struct Prepared {
-    pub(crate) tokens: Tokens,
-    pub(crate) windows: Vec<Window>,
-}
-
 /// A chart's logits with what is needed to find the passages behind them.
-struct Scored {
-    logits: Vec<f32>,
-    state: State,
+pub(crate) struct Scored {
+    pub(crate) logits: Vec<f32>,
+    pub(crate) state: State,
+    /// The windows' features, where the chart was short enough to keep them.
+    pub(crate) features: Option<Vec<WindowFeatures>>,
 }
 
 impl Engine {
@@ -71,16 +72,13 @@ impl Engine {
         let device = options.device.open()?;
         let threads = setup::thread_pool(options)?;
         let thresholds = setup::thresholds(&bundle.manifest, options)?;
-        let (encoder, head) = threads.install(|| {
-            let config = bundle.config.clone();
-            let encoder = Encoder::load(&bundle.encoder_weights, config, &device)?;
-            Ok::<_, Error>((encoder, Head::load(&bundle, &device)?))
-        })?;
+        let (encoder, head) = threads.install(|| bundle.build(&device))?;
         let special = bundle.tokenizer.prefix().len() + bundle.tokenizer.suffix().len();
         setup::check_windows(&bundle, &encoder, special)?;
         Ok(Self {
             stamp: setup::stamp(&bundle, thresholds, options),
             top: options.top,
+            evidence: options.evidence,
             path: bundle.path().to_owned(),
             manifest: bundle.manifest,
             labels: bundle.labels,
@@ -173,7 +171,16 @@ impl Engine {
     /// # Errors
     /// [`Error::Tokenize`].
     pub fn tokens(&self, chart: &Chart) -> Result<Tokens> {
-        self.threads.install(|| self.tokenizer.encode(chart))
+        self.threads.install(|| self.preparation().tokens(chart))
+    }
+
+    /// What every token of a chart is to a label, special tokens and padding included, in the
+    /// order in which the head reads them; nothing where the head does not weigh tokens.
+    ///
+    /// # Errors
+    /// As [`Engine::code`]; [`Error::Option`] where there is no such label.
+    pub fn token_support(&self, chart: &Chart, label: usize) -> Result<Option<Vec<TokenSupport>>> {
+        attribution::token_support(self, chart, label)
     }
 
     /// Runs `work` on the engine's own threads.
@@ -183,39 +190,29 @@ impl Engine {
 
     /// Steps 2 and 3: tokens and windows.
     pub(crate) fn prepare(&self, chart: &Chart) -> Result<Prepared> {
-        let tokens = self.tokenizer.encode(chart)?;
-        if tokens.is_empty() {
-            return Err(Error::NoTokens { id: chart.id().to_owned() });
-        }
-        let (prefix, suffix) = (self.tokenizer.prefix(), self.tokenizer.suffix());
-        let windows = self
-            .manifest
-            .windows
-            .cut(chart.text(), &tokens, prefix.len() + suffix.len())
-            .into_iter()
-            .map(|window| {
-                let ids = [prefix, &tokens.ids[window.clone()], suffix].concat();
-                let cut = Cut { ids: &ids, window: window.clone(), lead: prefix.len() };
-                let spans = self.spans(&cut);
-                Window { ids, tokens: window, spans }
-            })
-            .collect();
-        Ok(Prepared { tokens, windows })
+        self.preparation().prepare(chart)
     }
 
-    fn spans(&self, cut: &Cut<'_>) -> Vec<PooledSpan> {
-        self.head.as_ref().map_or_else(|| vec![cut.whole()], |head| head.spans(cut))
+    fn preparation(&self) -> Preparation<'_> {
+        Preparation {
+            manifest: &self.manifest,
+            tokenizer: &self.tokenizer,
+            head: self.head.as_ref(),
+            padding: self.encoder.config().pad_token_id,
+        }
     }
 
     /// Steps 4 to 6 for one chart.
-    fn score(&self, chart: &Chart, prepared: &Prepared) -> Result<Scored> {
+    pub(crate) fn score(&self, chart: &Chart, prepared: &Prepared) -> Result<Scored> {
         let head = self.head()?;
         let mut state = head.start();
+        let mut features = Vec::new();
         for segment in segments(&prepared.windows) {
-            let windows: Vec<&Window> = segment.iter().collect();
-            head.absorb(&mut state, &self.features(head, &windows)?)?;
+            features = self.segment_features(head, segment)?;
+            head.absorb(&mut state, &features)?;
         }
-        self.finish(chart, head, state)
+        let is_whole = features.len() == prepared.windows.len();
+        self.finish(chart, head, state, is_whole.then_some(features))
     }
 
     /// Steps 4 to 10 for several charts at once: their windows share batches.
@@ -228,23 +225,47 @@ impl Engine {
             // Of one chart's failure the others must not suffer: each is tried alone.
             return charts.iter().map(|chart| self.code(chart)).collect();
         };
-        let mut rest = features.as_slice();
+        let mut rest = features.into_iter();
         let mut reports = Vec::with_capacity(charts.len());
         for (chart, prepared) in charts.iter().zip(prepared) {
             reports.push(prepared.and_then(|prepared| {
-                let (own, behind) = rest.split_at(prepared.windows.len());
-                rest = behind;
-                let head = self.head()?;
-                let mut state = head.start();
-                head.absorb(&mut state, own)?;
-                let scored = self.finish(chart, head, state)?;
+                let own: Vec<WindowFeatures> = rest.by_ref().take(prepared.windows.len()).collect();
+                let scored = self.score_features(chart, &prepared, own)?;
                 self.report(chart, &prepared, &scored)
             }));
         }
         reports
     }
 
-    fn head(&self) -> Result<&Head> {
+    /// Step 6 for one chart whose windows are encoded, in the same segments as [`Engine::score`].
+    fn score_features(
+        &self,
+        chart: &Chart,
+        prepared: &Prepared,
+        features: Vec<WindowFeatures>,
+    ) -> Result<Scored> {
+        let head = self.head()?;
+        let mut state = head.start();
+        let mut rest = features.as_slice();
+        for segment in segments(&prepared.windows) {
+            let (own, behind) = rest.split_at(segment.len());
+            rest = behind;
+            head.absorb(&mut state, own)?;
+        }
+        self.finish(chart, head, state, Some(features))
+    }
+
+    /// The features of one segment's windows.
+    pub(crate) fn segment_features(
+        &self,
+        head: &Head,
+        segment: &[Window],
+    ) -> Result<Vec<WindowFeatures>> {
+        let windows: Vec<&Window> = segment.iter().collect();
+        self.features(head, &windows)
+    }
+
+    pub(crate) fn head(&self) -> Result<&Head> {
         self.head.as_ref().ok_or_else(|| Error::NoHead { path: self.path.clone() })
     }
 
@@ -266,8 +287,8 @@ impl Engine {
             .into_par_iter()
             .map(|batch| {
                 let members: Vec<&Window> = batch.iter().map(|&index| windows[index]).collect();
-                let ids: Vec<&[u32]> = members.iter().map(|w| w.ids.as_slice()).collect();
-                let pooled = pool(&self.encoder.forward(&ids)?, &members)?;
+                let inputs: Vec<Input<'_>> = members.iter().map(|w| w.input()).collect();
+                let pooled = pool(&self.encoder.encode(&inputs)?, &members)?;
                 Ok(batch.into_iter().zip(pooled).collect::<Vec<_>>())
             })
             .collect::<Result<Vec<_>>>()?
@@ -281,10 +302,16 @@ impl Engine {
         Ok(ordered.into_iter().flatten().collect())
     }
 
-    fn finish(&self, chart: &Chart, head: &Head, state: State) -> Result<Scored> {
+    fn finish(
+        &self,
+        chart: &Chart,
+        head: &Head,
+        state: State,
+        features: Option<Vec<WindowFeatures>>,
+    ) -> Result<Scored> {
         let logits = head.logits(&state);
         match logits.iter().position(|logit| !logit.is_finite()) {
-            None => Ok(Scored { logits, state }),
+            None => Ok(Scored { logits, state, features }),
             Some(label) => Err(Error::NotFiniteLogit {
                 id: chart.id().to_owned(),
                 label: self.labels.code(label).to_owned(),
@@ -294,10 +321,13 @@ impl Engine {
 
     /// Steps 7 to 10.
     fn report(&self, chart: &Chart, prepared: &Prepared, scored: &Scored) -> Result<Report> {
-        let codes = decide::select(&scored.logits, self.top, |logit| self.suggests(logit))
+        let labels = decide::select(&scored.logits, self.top, |logit| self.suggests(logit));
+        let evidence = self.evidence(chart, prepared, scored, &labels)?;
+        let codes = labels
             .into_iter()
-            .map(|label| self.code_report(chart, prepared, scored, label))
-            .collect::<Result<_>>()?;
+            .zip(evidence)
+            .map(|(label, evidence)| self.code_report(label, scored.logits[label], evidence))
+            .collect();
         Ok(Report {
             format: report::FORMAT,
             id: chart.id().to_owned(),
@@ -318,36 +348,64 @@ impl Engine {
         self.thresholds.decide(probability) != Decision::Drop
     }
 
-    fn code_report(
+    /// Step 9: the passages behind each of `labels`.
+    fn evidence(
         &self,
         chart: &Chart,
         prepared: &Prepared,
         scored: &Scored,
-        label: usize,
-    ) -> Result<CodeReport> {
-        let logit = scored.logits[label];
-        let probability = self.manifest.calibration.probability(logit);
+        labels: &[usize],
+    ) -> Result<Vec<Vec<Evidence>>> {
+        if self.evidence == EvidenceKind::None {
+            return Ok(vec![Vec::new(); labels.len()]);
+        }
         let spans = &prepared.tokens.spans;
-        let passages: Vec<_> = self
-            .head()?
-            .support(&scored.state, label)
+        let passages: Vec<Vec<Passage>> = match &scored.state {
+            State::Label(_) => {
+                let mut strongest = vec![Strongest::new(self.evidence); labels.len()];
+                attribution::each_share(self, prepared, scored, labels, |label, shares| {
+                    strongest[label].absorb(shares);
+                })?;
+                strongest.into_iter().map(|label| label.passages(chart.text(), spans)).collect()
+            }
+            state => {
+                let head = self.head()?;
+                let passages = |&label: &usize| self.passages(spans, head.support(state, label));
+                labels.iter().map(passages).collect()
+            }
+        };
+        Ok(passages.iter().map(|passages| evidence::gather(chart.text(), passages)).collect())
+    }
+
+    /// The best passage is always shown, others where they would be enough by themselves.
+    fn passages(&self, spans: &[Span], support: Vec<Support>) -> Vec<Passage> {
+        let mut passages: Vec<Passage> = support
             .into_iter()
             .enumerate()
-            // The best passage is always shown, others where they would be enough by themselves.
             .filter(|(rank, passage)| *rank == 0 || self.suggests(passage.logit_alone))
-            .map(|(_, Support { tokens, contribution, .. })| {
-                (spans[tokens.start].cover(spans[tokens.end - 1]), contribution)
+            .map(|(_, Support { tokens, contribution, .. })| Passage {
+                span: spans[tokens.start].cover(spans[tokens.end - 1]),
+                contribution,
+                attention: None,
             })
             .collect();
-        Ok(CodeReport {
+        passages.sort_by(|a, b| {
+            b.contribution.total_cmp(&a.contribution).then_with(|| a.span.cmp(&b.span))
+        });
+        passages
+    }
+
+    fn code_report(&self, label: usize, logit: f32, evidence: Vec<Evidence>) -> CodeReport {
+        let probability = self.manifest.calibration.probability(logit);
+        CodeReport {
             system: self.manifest.labels.as_ref().map_or_else(String::new, |l| l.system.clone()),
             code: self.labels.code(label).to_owned(),
             title: self.labels.title(label).to_owned(),
             logit,
             probability,
             decision: self.thresholds.decide(probability),
-            evidence: evidence::gather(chart.text(), &passages),
-        })
+            evidence,
+        }
     }
 }
 

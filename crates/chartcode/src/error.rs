@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::bundle::{KeyProblems, PickleError};
+
 /// The result of every fallible call of this library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -9,7 +11,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file could not be read or written.
+    /// A file could not be read.
     #[error("cannot read {}", path.display())]
     Read {
         /// The file.
@@ -20,9 +22,10 @@ pub enum Error {
 
     /// A path that should hold a bundle does not.
     #[error(
-        "{} is not a bundle: it has no {missing} (a bundle is a folder with config.json, \
-         tokenizer.json or vocab.txt, and model.safetensors or pytorch_model.bin, with or without \
-         a manifest.json)",
+        "{} is not a bundle: it has no {missing} (a bundle is a folder with config.json, a \
+         tokenizer, and weights such as model.safetensors or pytorch_model.bin, with or without a \
+         manifest.json; where config.json and tokenizer lie elsewhere, name their folder with \
+         chartcode import --encoder)",
         path.display()
     )]
     NotABundle {
@@ -88,37 +91,51 @@ pub enum Error {
     },
 
     /// A PyTorch checkpoint could not be read.
-    #[error(
-        "{} is not a readable PyTorch checkpoint (torch.save's zip form, of version 1.6 and later)",
-        path.display()
-    )]
+    #[error("{} is not a readable PyTorch checkpoint", path.display())]
     Pickle {
         /// The file.
         path: PathBuf,
         /// Why it could not be read.
-        source: candle_core::Error,
+        source: PickleError,
     },
 
-    /// Tensors the architecture needs are not in the weights file.
-    #[error("{} lacks {} tensor(s): {}", path.display(), keys.len(), keys.join(", "))]
-    MissingTensors {
-        /// The file.
+    /// A head's labels cannot be told.
+    #[error(
+        "{}: {problem} (beside the weights there may be target2index.json, target_tokenizer.json, \
+         ALL_CODES.txt, labels.tsv or id2label in config.json; chartcode import --labels FILE names \
+         another)",
+        path.display()
+    )]
+    Labels {
+        /// The folder.
         path: PathBuf,
-        /// Their keys.
-        keys: Vec<String>,
+        /// What is missing or contradictory.
+        problem: String,
     },
 
-    /// A tensor has another shape than the configuration implies.
-    #[error("{}: tensor {key} has shape {found:?}, expected {expected:?}", path.display())]
-    Shape {
-        /// The file.
+    /// A file could not be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file or folder.
         path: PathBuf,
-        /// The tensor's key.
-        key: String,
-        /// Its shape.
-        found: Vec<usize>,
-        /// The shape that `config.json` or the head implies.
-        expected: Vec<usize>,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+
+    /// A folder that was to be made is there already.
+    #[error("{} is there already and not empty", path.display())]
+    Exists {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// A checkpoint's tensors are not those that its configuration and head imply.
+    #[error("{} does not fit its configuration: {problems}", path.display())]
+    Checkpoint {
+        /// The file or folder.
+        path: PathBuf,
+        /// Which keys are missing, mis-shaped or unexpected.
+        problems: Box<KeyProblems>,
     },
 
     /// A tensor has a data type that this engine does not read.

@@ -18,6 +18,9 @@ pub struct Evidence {
     /// How much it adds to the code's logit; where only the best passage counts, how much it
     /// would add as the best one. See [`HeadSpec`](crate::HeadSpec).
     pub contribution: f32,
+    /// Its share of the code's attention, where the head attends to tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attention: Option<f32>,
     /// The passage itself.
     pub text: Quote,
 }
@@ -44,12 +47,20 @@ impl fmt::Debug for Quote {
 /// What list items begin with.
 const BULLETS: [char; 6] = ['#', '*', '-', '–', '•', '>'];
 
-/// Turns passages, as byte spans with their contributions, into evidence: inside the chart, on
-/// character boundaries, without white space at the ends, never empty, strongest first.
-pub(crate) fn gather(text: &str, passages: &[(Span, f32)]) -> Vec<Evidence> {
-    let mut evidence: Vec<Evidence> = passages
+/// A passage before it is checked against the chart's text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Passage {
+    pub(crate) span: Span,
+    pub(crate) contribution: f32,
+    pub(crate) attention: Option<f32>,
+}
+
+/// Turns passages into evidence, in their order: inside the chart, on character boundaries,
+/// without white space at the ends, never empty.
+pub(crate) fn gather(text: &str, passages: &[Passage]) -> Vec<Evidence> {
+    passages
         .iter()
-        .filter_map(|&(span, contribution)| {
+        .filter_map(|&Passage { span, contribution, attention }| {
             let span = trim(text, span)?;
             let before = text[..span.start()].chars().count();
             let quote = &text[span.range()];
@@ -57,14 +68,11 @@ pub(crate) fn gather(text: &str, passages: &[(Span, f32)]) -> Vec<Evidence> {
                 span,
                 characters: Span::new(before, before + quote.chars().count()),
                 contribution,
+                attention,
                 text: Quote(quote.to_owned()),
             })
         })
-        .collect();
-    evidence.sort_by(|a, b| {
-        b.contribution.total_cmp(&a.contribution).then_with(|| a.span.cmp(&b.span))
-    });
-    evidence
+        .collect()
 }
 
 fn trim(text: &str, span: Span) -> Option<Span> {
@@ -84,11 +92,15 @@ mod tests {
 
     use super::*;
 
+    fn passage(start: usize, end: usize) -> [Passage; 1] {
+        [Passage { span: Span::new(start, end), contribution: 1.0, attention: None }]
+    }
+
     #[test]
     fn characters_are_counted_in_code_points() {
         let text = "Sjögren 👩🏽‍⚕️ pain";
         let start = text.find("pain").unwrap();
-        let evidence = gather(text, &[(Span::new(start - 1, start + 4), 1.0)]);
+        let evidence = gather(text, &passage(start - 1, start + 4));
         assert_eq!(evidence[0].text.as_str(), "pain");
         let characters: Vec<char> = text.chars().collect();
         let picked: String = characters[evidence[0].characters.range()].iter().collect();
@@ -97,14 +109,14 @@ mod tests {
 
     #[test]
     fn list_marks_are_left_out() {
-        let quote = |text: &str| gather(text, &[(Span::new(0, text.len()), 1.0)]).remove(0).text.0;
+        let quote = |text: &str| gather(text, &passage(0, text.len())).remove(0).text.0;
         assert_eq!(quote(" # - Hypokalemia "), "Hypokalemia");
         assert_eq!(quote("--"), "--");
     }
 
     #[test]
     fn debug_hides_the_words() {
-        let shown = format!("{:?}", gather("secret", &[(Span::new(0, 6), 1.0)]));
+        let shown = format!("{:?}", gather("secret", &passage(0, 6)));
         assert!(!shown.contains("secret"), "{shown}");
     }
 
@@ -113,7 +125,7 @@ mod tests {
         fn evidence_is_inside_the_chart_and_never_blank(
             text in "\\PC{0,40}", start in 0_usize..60, end in 0_usize..60,
         ) {
-            for evidence in gather(&text, &[(Span::new(start, end), 0.5)]) {
+            for evidence in gather(&text, &passage(start, end)) {
                 prop_assert_eq!(&text[evidence.span.range()], evidence.text.as_str());
                 prop_assert!(!evidence.text.as_str().trim().is_empty());
             }

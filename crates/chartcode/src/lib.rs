@@ -23,6 +23,7 @@
 //! The crate's README, whose example is compiled with the documentation tests:
 #![doc = include_str!("../README.md")]
 
+mod attribution;
 mod batch;
 mod bundle;
 mod chart;
@@ -35,6 +36,10 @@ mod error;
 mod evidence;
 mod head;
 mod options;
+mod padding;
+mod passages;
+mod prepare;
+mod preprocess;
 mod report;
 mod score;
 mod setup;
@@ -43,17 +48,23 @@ mod span;
 mod tokens;
 mod windows;
 
-pub use bundle::{Bundle, DataSource, FORMAT as BUNDLE_FORMAT, LabelSource, Labels, Manifest};
+pub use attribution::TokenSupport;
+pub use bundle::{
+    Bundle, DataSource, FORMAT as BUNDLE_FORMAT, Findings, Import, ImportOptions, KeyProblems,
+    LabelSource, Labels, Manifest, PickleError, Precision,
+};
 pub use chart::Chart;
 pub use code_batch::CodeBatch;
 pub use decide::{Decision, Thresholds};
 pub use embedding::{Embedding, WindowEmbedding};
-pub use encoder::{Activation, Config, Encoder};
+pub use encoder::{Activation, Config, Encoder, Family};
 pub use engine::Engine;
 pub use error::{Error, Result};
 pub use evidence::{Evidence, Quote};
-pub use head::{HeadSpec, SpanRule};
-pub use options::{Device, Options};
+pub use head::{Aggregate, HeadSpec, SpanRule};
+pub use options::{Device, EvidenceKind, Options};
+pub use padding::PaddingMode;
+pub use preprocess::Preprocess;
 pub use report::{CodeReport, FORMAT as REPORT_FORMAT, ReadStats, Report, Stamp};
 pub use score::Calibration;
 pub use span::Span;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
 
 /// Options of [`Engine::load`](crate::Engine::load).
@@ -18,6 +20,25 @@ pub struct Options {
     pub threshold: Option<f64>,
     /// Report this many codes, whatever their probability.
     pub top: Option<usize>,
+    /// By what passages are chosen.
+    pub evidence: EvidenceKind,
+}
+
+/// By what the passages that support a code are chosen and ordered.
+///
+/// The two differ for heads in which labels attend to tokens; the others have one measure of their
+/// own, see [`HeadSpec`](crate::HeadSpec).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EvidenceKind {
+    /// None are looked for.
+    None,
+    /// By the label's attention to them.
+    Attention,
+    /// By what they add to the label's logit.
+    #[default]
+    Contribution,
 }
 
 impl Options {
@@ -45,6 +66,13 @@ impl Options {
     #[must_use]
     pub fn threshold(mut self, threshold: Option<f64>) -> Self {
         self.threshold = threshold;
+        self
+    }
+
+    /// Sets by what passages are chosen.
+    #[must_use]
+    pub fn evidence(mut self, evidence: EvidenceKind) -> Self {
+        self.evidence = evidence;
         self
     }
 

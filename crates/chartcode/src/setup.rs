@@ -30,7 +30,13 @@ pub(crate) fn thresholds(manifest: &Manifest, options: Options) -> Result<Thresh
 
 pub(crate) fn check_windows(bundle: &Bundle, encoder: &Encoder, special: usize) -> Result<()> {
     let rule = bundle.manifest.windows;
+    bundle.manifest.check_against(&bundle.config, bundle.path())?;
     encoder.check_window(rule.max_tokens(), bundle.path())?;
+    let special = match rule {
+        // They are no part of each window.
+        crate::windows::WindowRule::Document { .. } => 0,
+        _ => special,
+    };
     if rule.max_tokens() <= special + rule.overlap() {
         return Err(Error::Inconsistent {
             path: bundle.path().to_owned(),

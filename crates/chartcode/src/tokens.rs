@@ -8,6 +8,7 @@ use tokenizers::{NormalizerWrapper, PreTokenizerWrapper};
 
 use crate::chart::Chart;
 use crate::error::{Error, Result};
+use crate::preprocess::Preprocess;
 use crate::span::Span;
 
 /// Charts longer than this are tokenised piece by piece, on all threads: the tokenizer library
@@ -83,18 +84,42 @@ impl Tokenizer {
         })
     }
 
+    /// The content of a `tokenizer.json`; `path` is for errors.
+    pub(crate) fn to_json(&self, path: &Path) -> Result<String> {
+        self.inner
+            .to_string(true)
+            .map_err(|source| Error::Tokenizer { path: path.to_owned(), source })
+    }
+
     /// Tokenises a chart as Hugging Face does, without special tokens.
     ///
     /// # Errors
     /// [`Error::Tokenize`] where the tokenizer library fails.
     pub fn encode(&self, chart: &Chart) -> Result<Tokens> {
-        let text = chart.text();
+        self.encode_text(chart.id(), chart.text())
+    }
+
+    /// As [`Tokenizer::encode`], of the text that preprocessing makes of the chart's; spans are of
+    /// the chart's own text all the same.
+    pub(crate) fn encode_with(&self, chart: &Chart, preprocess: Preprocess) -> Result<Tokens> {
+        if preprocess == Preprocess::None {
+            return self.encode(chart);
+        }
+        let prepared = preprocess.apply(chart.text());
+        let mut tokens = self.encode_text(chart.id(), prepared.text())?;
+        for span in &mut tokens.spans {
+            *span = prepared.to_raw(*span);
+        }
+        Ok(tokens)
+    }
+
+    fn encode_text(&self, id: &str, text: &str) -> Result<Tokens> {
         if !self.splits_at_white_space || text.len() <= PIECE_BYTES {
-            return self.encode_piece(chart, Span::new(0, text.len()));
+            return self.encode_piece(id, text, Span::new(0, text.len()));
         }
         let pieces = pieces(text, PIECE_BYTES)
             .into_par_iter()
-            .map(|piece| self.encode_piece(chart, piece))
+            .map(|piece| self.encode_piece(id, text, piece))
             .collect::<Result<Vec<_>>>()?;
         let mut tokens = Tokens::default();
         for piece in pieces {
@@ -134,13 +159,11 @@ impl Tokenizer {
         self.inner.get_vocab_size(true)
     }
 
-    fn encode_piece(&self, chart: &Chart, piece: Span) -> Result<Tokens> {
-        let text = &chart.text()[piece.range()];
+    fn encode_piece(&self, id: &str, text: &str, piece: Span) -> Result<Tokens> {
+        let text = &text[piece.range()];
         // The library's own error may quote the text, so it goes no further.
-        let encoding = self
-            .inner
-            .encode(text, false)
-            .map_err(|_| Error::Tokenize { id: chart.id().to_owned() })?;
+        let encoding =
+            self.inner.encode(text, false).map_err(|_| Error::Tokenize { id: id.to_owned() })?;
         let spans = encoding
             .get_offsets()
             .iter()

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::span::Span;
 use crate::tokens::Tokens;
 
-/// How a chart is cut into windows. Both rules put every token into at least one window.
+/// How a chart is cut into windows. All rules put every token into at least one window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum WindowRule {
@@ -25,6 +25,12 @@ pub enum WindowRule {
         /// Tokens that the windows of one long sentence share.
         overlap: usize,
     },
+    /// The chart with one set of special tokens around all of it, cut into windows of the same
+    /// length that have none of their own: the chunks of PLM-ICD and its successors.
+    Document {
+        /// Tokens of a window.
+        max_tokens: usize,
+    },
 }
 
 impl WindowRule {
@@ -32,7 +38,9 @@ impl WindowRule {
     #[must_use]
     pub fn max_tokens(self) -> usize {
         match self {
-            Self::Fixed { max_tokens, .. } | Self::Sentence { max_tokens, .. } => max_tokens,
+            Self::Fixed { max_tokens, .. }
+            | Self::Sentence { max_tokens, .. }
+            | Self::Document { max_tokens } => max_tokens,
         }
     }
 
@@ -41,11 +49,13 @@ impl WindowRule {
     pub fn overlap(self) -> usize {
         match self {
             Self::Fixed { overlap, .. } | Self::Sentence { overlap, .. } => overlap,
+            Self::Document { .. } => 0,
         }
     }
 
     /// Cuts a chart's tokens into windows, given how many special tokens each window carries.
-    /// The ranges index `tokens`, in reading order; no tokens, no windows.
+    /// The ranges index `tokens`, in reading order; no tokens, no windows. Under
+    /// [`WindowRule::Document`] special tokens are for the caller to put around `tokens` before.
     ///
     /// `max_tokens` must exceed `special + overlap`; bundles are checked for it when loaded.
     #[must_use]
@@ -54,6 +64,9 @@ impl WindowRule {
         let step = room.saturating_sub(self.overlap()).max(1);
         match self {
             Self::Fixed { .. } => slide(0..tokens.len(), room, step).collect(),
+            Self::Document { max_tokens } => {
+                slide(0..tokens.len(), max_tokens, max_tokens.max(1)).collect()
+            }
             Self::Sentence { .. } => sentences(text, &tokens.spans)
                 .into_iter()
                 .flat_map(|sentence| slide(sentence, room, step))

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use anstyle::Style;
-use chartcode::{Bundle, Manifest, Options};
+use chartcode::{Bundle, Manifest, Options, PaddingMode, Preprocess};
 use serde::Serialize;
 
 use crate::args::{InspectArgs, InspectFormat};
@@ -101,6 +101,7 @@ fn print(inspection: &Inspection<'_>, out: &mut impl std::io::Write) -> std::io:
             ),
         ),
         ("windows", windows(manifest)),
+        ("text", text(manifest)),
         ("head", head.to_owned()),
         ("labels", inspection.labels.to_string()),
         ("code set", code_set),
@@ -121,11 +122,30 @@ fn print(inspection: &Inspection<'_>, out: &mut impl std::io::Write) -> std::io:
     Ok(())
 }
 
+/// What happens to the text before the encoder, where anything does.
+fn text(manifest: &Manifest) -> String {
+    let preprocess = match manifest.preprocess {
+        Preprocess::None => "",
+        Preprocess::Mullenbach => "lower case, letters and digits only, no numbers (mullenbach)",
+        Preprocess::Caml => "lower case, words only, no numbers (caml)",
+    };
+    let padding = match manifest.padding_mode {
+        PaddingMode::Head => "padding seen by the head",
+        PaddingMode::EncoderAndHead => "padding seen by encoder and head",
+        PaddingMode::HeadExtraWindow => "padding, and a window of it, seen by the head",
+        _ => "",
+    };
+    let parts: Vec<&str> =
+        [preprocess, padding].into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("; ")
+}
+
 fn windows(manifest: &Manifest) -> String {
     let rule = manifest.windows;
     let kind = match rule {
         chartcode::WindowRule::Fixed { .. } => "fixed length",
         chartcode::WindowRule::Sentence { .. } => "a sentence each",
+        chartcode::WindowRule::Document { .. } => "the chart as a whole cut up",
     };
     format!("{kind}, at most {} tokens, overlap {}", rule.max_tokens(), rule.overlap())
 }

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::encoder::Config;
 use crate::error::{Error, Result};
 
 /// A label file may unpack to this many bytes; more is taken for an attack or a mistake.
@@ -92,19 +91,26 @@ impl Labels {
         Ok(labels)
     }
 
-    /// `id2label` of a Hugging Face configuration: keys "0" to "n-1".
-    pub(crate) fn of_config(path: &Path, config: &Config) -> Result<Self> {
+    /// Labels without titles, in this order; `path` is for errors.
+    pub(crate) fn from_codes<'c>(
+        path: &Path,
+        codes: impl IntoIterator<Item = &'c str>,
+    ) -> Result<Self> {
         let mut labels = Self::default();
-        for index in 0..config.id2label.len() {
-            if let Some(code) = config.id2label.get(&index.to_string()) {
-                labels.push(code, "");
-            } else {
-                let problem = format!("id2label has no entry {index}");
+        for code in codes {
+            if code.is_empty() || code.contains(['\t', '\n', '\r']) {
+                let problem = format!("label {} is empty or has a tab or line end", labels.len());
                 return Err(inconsistent(path, problem));
             }
+            labels.push(code, "");
         }
         labels.check_unique(path)?;
         Ok(labels)
+    }
+
+    /// As a label file.
+    pub(crate) fn to_tsv(&self) -> String {
+        format!("code\ttitle\n{}", self.text)
     }
 
     fn push(&mut self, code: &str, title: &str) {

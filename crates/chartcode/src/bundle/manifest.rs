@@ -9,6 +9,8 @@ use crate::decide::Thresholds;
 use crate::encoder::Config;
 use crate::error::{Error, Result};
 use crate::head::HeadSpec;
+use crate::padding::PaddingMode;
+use crate::preprocess::Preprocess;
 use crate::score::Calibration;
 use crate::windows::WindowRule;
 
@@ -28,16 +30,18 @@ pub struct Manifest {
     pub version: String,
     /// One line for people.
     pub description: String,
-    /// The encoder's family.
+    /// The encoder's family, `model_type` of its `config.json`.
     pub architecture: String,
     /// Licence of the bundle as a whole.
     pub licence: String,
     /// How charts are cut into windows.
     pub windows: WindowRule,
-    /// What is done to the text before it is tokenised; only `none` exists so far.
-    pub preprocess: String,
-    /// How padding enters the head; only `none` (no padding exists) so far.
-    pub padding_mode: String,
+    /// What is done to the text before it is tokenised.
+    #[serde(default)]
+    pub preprocess: Preprocess,
+    /// How padding takes part.
+    #[serde(default)]
+    pub padding_mode: PaddingMode,
     /// The head, where the bundle has one.
     #[serde(default)]
     pub head: Option<HeadSpec>,
@@ -94,42 +98,12 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// The manifest a plain Hugging Face folder would have.
-    pub(crate) fn of_plain_folder(id: String, config: &Config, head: Option<HeadSpec>) -> Self {
-        Self {
-            format: FORMAT,
-            id,
-            version: "unversioned".to_owned(),
-            description: "a Hugging Face folder without a manifest".to_owned(),
-            architecture: config.model_type.clone(),
-            licence: "not stated".to_owned(),
-            windows: WindowRule::Fixed { max_tokens: config.max_position_embeddings, overlap: 0 },
-            preprocess: "none".to_owned(),
-            padding_mode: "none".to_owned(),
-            head,
-            labels: None,
-            thresholds: Thresholds::default(),
-            calibration: Calibration::default(),
-            data: Vec::new(),
-            files: BTreeMap::new(),
-        }
-    }
-
     fn check(&self, path: &Path) -> Result<()> {
         let unsupported = |field, value: String, supported| {
             Err(Error::Unsupported { path: path.to_owned(), field, value, supported })
         };
         if self.format != FORMAT {
             return unsupported("format", self.format.to_string(), "1");
-        }
-        if self.architecture != "bert" {
-            return unsupported("architecture", self.architecture.clone(), "bert");
-        }
-        if self.preprocess != "none" {
-            return unsupported("preprocess", self.preprocess.clone(), "none");
-        }
-        if self.padding_mode != "none" {
-            return unsupported("padding_mode", self.padding_mode.clone(), "none");
         }
         let inconsistent = |problem| Err(Error::Inconsistent { path: path.to_owned(), problem });
         if let Err(problem) = self.thresholds.check() {
@@ -139,8 +113,32 @@ impl Manifest {
             return inconsistent(problem);
         }
         match (&self.head, &self.labels) {
-            (Some(_), None) => inconsistent("a head without labels".to_owned()),
-            _ => Ok(()),
+            (Some(_), None) => return inconsistent("a head without labels".to_owned()),
+            (Some(head), _) => head.check().map_or_else(inconsistent, Ok)?,
+            _ => {}
         }
+        Ok(())
+    }
+
+    /// Checks what the encoder's configuration has to agree with.
+    pub(crate) fn check_against(&self, config: &Config, path: &Path) -> Result<()> {
+        let inconsistent = |problem| Err(Error::Inconsistent { path: path.to_owned(), problem });
+        if self.architecture != config.model_type {
+            return inconsistent(format!(
+                "architecture is {:?}, but config.json has model_type {:?}",
+                self.architecture, config.model_type
+            ));
+        }
+        let is_document = matches!(self.windows, WindowRule::Document { .. });
+        if self.padding_mode != PaddingMode::None && !is_document {
+            return inconsistent("padding_mode needs windows of kind document".to_owned());
+        }
+        if self.padding_mode != PaddingMode::None && !config.knows_padding() {
+            return inconsistent(format!(
+                "padding_mode is for encoders with a table of positions, {} is none",
+                config.model_type
+            ));
+        }
+        Ok(())
     }
 }

@@ -1,32 +1,36 @@
 //! A bundle: a folder with everything needed to reproduce an answer.
 
+mod checkpoint;
+mod export;
+mod files;
+mod import;
+mod label_files;
 mod labels;
+mod layouts;
 mod manifest;
 mod pickle;
+mod problems;
+mod tokenizer_files;
 pub(crate) mod weights;
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
-
+pub use export::Precision;
+pub use import::{Findings, Import, ImportOptions};
 pub use labels::Labels;
 pub use manifest::{DataSource, FORMAT, LabelSource, Manifest};
+pub use pickle::PickleError;
+pub use problems::KeyProblems;
 
-use crate::encoder::Config;
+use crate::encoder::{Config, Encoder};
 use crate::error::{Error, Result};
-use crate::head::HeadSpec;
-use crate::slow_tokenizer::{SlowConfig, wordpiece};
+use crate::head::Head;
 use crate::tokens::Tokenizer;
+use checkpoint::Checkpoint;
+use files::{Files, MANIFEST};
 use weights::Weights;
 
-const MANIFEST: &str = "manifest.json";
 const CONFIG: &str = "config.json";
-const TOKENIZER: &str = "tokenizer.json";
-const VOCABULARY: &str = "vocab.txt";
-const SLOW_TOKENIZER: &str = "tokenizer_config.json";
-const ENCODER_WEIGHTS: &str = "model.safetensors";
-const PYTORCH_WEIGHTS: &str = "pytorch_model.bin";
 const HEAD_WEIGHTS: &str = "head.safetensors";
 
 /// A bundle as read from disk: every file that the manifest lists has been checked against it.
@@ -37,6 +41,7 @@ pub struct Bundle {
     pub(crate) config: Config,
     pub(crate) tokenizer: Tokenizer,
     pub(crate) labels: Labels,
+    /// The encoder's tensors, and the head's where it has no file of its own.
     pub(crate) encoder_weights: Weights,
     pub(crate) head_weights: Option<Weights>,
 }
@@ -52,41 +57,46 @@ impl std::fmt::Debug for Bundle {
 }
 
 impl Bundle {
-    /// Reads a bundle, or a plain Hugging Face folder, and verifies its checksums.
+    /// Reads a bundle and verifies its checksums. A folder without a manifest, as Hugging Face and
+    /// research code leave them, is read as [`Import`] reads it by default.
     ///
     /// # Errors
     /// Every way in which a bundle can be missing, damaged or contradictory; see [`Error`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let mut files = Files::of(path)?;
-        let config_path = path.join(CONFIG);
-        let config = Config::parse(&config_path, &files.read(CONFIG)?)?;
-        let manifest = match files.manifest.take() {
-            Some(manifest) => manifest,
-            None => Manifest::of_plain_folder(
-                name_of(path),
-                &config,
-                HeadSpec::of_config(&config_path, &config)?,
-            ),
+        let mut files = Files::of(path);
+        if !files.has(MANIFEST) {
+            return Ok(Import::open(path, &ImportOptions::default())?.into_bundle());
+        }
+        let manifest = Manifest::parse(&files.path(MANIFEST), &files.read(MANIFEST)?)?;
+        let missing = |missing| Error::NotABundle { path: path.to_owned(), missing };
+        if !files.has(CONFIG) {
+            return Err(missing(CONFIG));
+        }
+        if !tokenizer_files::is_there(&files) {
+            return Err(missing(tokenizer_files::TOKENIZER));
+        }
+        let name = Checkpoint::find(&files).ok_or_else(|| missing("model.safetensors"))?;
+        files.expect(manifest.files.clone());
+        let config = Config::parse(&files.path(CONFIG), &files.read(CONFIG)?)?;
+        let labels = match &manifest.labels {
+            Some(source) => Labels::parse(&files.path(&source.file), &files.read(&source.file)?)?,
+            None => Labels::default(),
         };
-        files.expected = manifest.files.clone();
-        let labels = match (&manifest.labels, &manifest.head) {
-            (Some(source), _) => {
-                Labels::parse(&path.join(&source.file), &files.read(&source.file)?)?
-            }
-            (None, Some(_)) => Labels::of_config(&config_path, &config)?,
-            (None, None) => Labels::default(),
-        };
-        let tokenizer = files.tokenizer()?;
-        let encoder_weights = files.encoder_weights()?;
+        let tokenizer = tokenizer_files::read(&mut files, &config.model_type)?;
+        let encoder_weights = Checkpoint::read(&mut files, &name)?.weights;
         let head_weights = match &manifest.head {
-            Some(head) if head.has_own_file() => Some(files.weights(HEAD_WEIGHTS)?),
+            Some(head) if head.has_own_file() => {
+                let bytes = files.read(HEAD_WEIGHTS)?;
+                Some(Weights::from_safetensors(&files.path(HEAD_WEIGHTS), bytes)?)
+            }
             _ => None,
         };
         files.verify_rest()?;
+        let (path, digest) = (path.to_owned(), files.digest());
         Ok(Self {
-            path: path.to_owned(),
-            digest: files.digest(),
+            path,
+            digest,
             manifest,
             config,
             tokenizer,
@@ -138,122 +148,19 @@ impl Bundle {
         let files = [Some(&self.encoder_weights), self.head_weights.as_ref()];
         let tensors = |weights: &Weights| -> Vec<(String, Vec<usize>)> {
             let shape = |key: &str| weights.shape(key).unwrap_or_default().to_vec();
-            weights.keys().into_iter().map(|key| (key.clone(), shape(&key))).collect()
+            weights.keys().into_iter().map(|key| (key.to_owned(), shape(key))).collect()
         };
         files.into_iter().flatten().flat_map(tensors).collect()
     }
-}
 
-/// The files of a bundle: each is read once, hashed, and compared with the manifest.
-struct Files {
-    folder: PathBuf,
-    manifest: Option<Manifest>,
-    expected: std::collections::BTreeMap<String, String>,
-    /// Name and sha256 of what was read so far.
-    read: Vec<(String, String)>,
-}
-
-impl Files {
-    fn of(folder: &Path) -> Result<Self> {
-        let missing = |missing| Error::NotABundle { path: folder.to_owned(), missing };
-        let mut files = Self {
-            folder: folder.to_owned(),
-            manifest: None,
-            expected: std::collections::BTreeMap::new(),
-            read: Vec::new(),
-        };
-        if folder.join(MANIFEST).is_file() {
-            let bytes = files.read(MANIFEST)?;
-            let manifest = Manifest::parse(&folder.join(MANIFEST), &bytes)?;
-            files.expected = manifest.files.clone();
-            files.manifest = Some(manifest);
+    /// Builds the encoder and the head, and tells of all the tensors that do not fit at once.
+    pub(crate) fn build(&self, device: &candle_core::Device) -> Result<(Encoder, Option<Head>)> {
+        let encoder = Encoder::load(&self.encoder_weights, self.config.clone(), device)?;
+        let head = Head::load(self, device)?;
+        self.encoder_weights.finish()?;
+        if let Some(weights) = &self.head_weights {
+            weights.finish()?;
         }
-        for names in
-            [&[CONFIG] as &[_], &[TOKENIZER, VOCABULARY], &[ENCODER_WEIGHTS, PYTORCH_WEIGHTS]]
-        {
-            if !names.iter().any(|name| files.has(name)) {
-                return Err(missing(names[0]));
-            }
-        }
-        Ok(files)
+        Ok((encoder, head))
     }
-
-    fn has(&self, name: &str) -> bool {
-        self.folder.join(name).is_file()
-    }
-
-    fn read(&mut self, name: &str) -> Result<Vec<u8>> {
-        let path = self.folder.join(name);
-        let bytes =
-            std::fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
-        let found = hexadecimal(&Sha256::digest(&bytes));
-        match self.expected.get(name) {
-            Some(expected) if *expected != found => {
-                return Err(Error::Checksum { path, expected: expected.clone(), found });
-            }
-            None if !self.expected.is_empty() => {
-                let problem = format!("lists no sha256 for {name}");
-                return Err(Error::Inconsistent { path: self.folder.join(MANIFEST), problem });
-            }
-            _ => {}
-        }
-        self.read.push((name.to_owned(), found));
-        Ok(bytes)
-    }
-
-    /// Verifies what the manifest lists and nobody asked for, e.g. the card.
-    fn verify_rest(&mut self) -> Result<()> {
-        let names: Vec<String> = self.expected.keys().cloned().collect();
-        let unread = |name: &&String| !self.read.iter().any(|(read, _)| read == *name);
-        let rest: Vec<&String> = names.iter().filter(unread).collect();
-        rest.into_iter().try_for_each(|name| self.read(name).map(drop))
-    }
-
-    fn tokenizer(&mut self) -> Result<Tokenizer> {
-        if self.has(TOKENIZER) {
-            return Tokenizer::parse(&self.folder.join(TOKENIZER), &self.read(TOKENIZER)?);
-        }
-        let config = if self.has(SLOW_TOKENIZER) {
-            let path = self.folder.join(SLOW_TOKENIZER);
-            serde_json::from_slice(&self.read(SLOW_TOKENIZER)?)
-                .map_err(|source| Error::Json { path, source })?
-        } else {
-            SlowConfig::default()
-        };
-        let path = self.folder.join(VOCABULARY);
-        Tokenizer::new(&path, wordpiece(&path, &self.read(VOCABULARY)?, &config)?)
-    }
-
-    fn encoder_weights(&mut self) -> Result<Weights> {
-        if self.has(ENCODER_WEIGHTS) {
-            return self.weights(ENCODER_WEIGHTS);
-        }
-        self.read(PYTORCH_WEIGHTS)?;
-        pickle::read(&self.folder.join(PYTORCH_WEIGHTS))
-    }
-
-    fn weights(&mut self, name: &str) -> Result<Weights> {
-        let bytes = self.read(name)?;
-        Weights::from_bytes(&self.folder.join(name), bytes)
-    }
-
-    fn digest(mut self) -> String {
-        self.read.sort();
-        let lines: Vec<String> =
-            self.read.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
-        hexadecimal(&Sha256::digest(lines.concat()))
-    }
-}
-
-fn name_of(path: &Path) -> String {
-    let absolute = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    absolute.file_name().map_or_else(|| "bundle".to_owned(), |n| n.to_string_lossy().into_owned())
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -10,7 +10,7 @@ const PIECE: usize = 16 * 1024;
 
 impl Activation {
     /// `activation(x + bias)` for `x` of shape `[n, d]` and `bias` of shape `[d]`.
-    pub(super) fn with_bias(self, x: Tensor, bias: &Tensor) -> Result<Tensor> {
+    pub(crate) fn with_bias(self, x: Tensor, bias: &Tensor) -> Result<Tensor> {
         if x.device().is_cpu() {
             x.inplace_op1(&BiasActivation { bias: bias.to_vec1()?, activation: self })?;
             return Ok(x);
@@ -21,6 +21,7 @@ impl Activation {
             Self::GeluNew => x.gelu(),
             Self::Relu => x.relu(),
             Self::Silu => x.silu(),
+            Self::Tanh => x.tanh(),
         }
     }
 
@@ -30,6 +31,7 @@ impl Activation {
             Self::GeluNew => values.iter_mut().for_each(|x| *x = gelu_tanh(*x)),
             Self::Relu => values.iter_mut().for_each(|x| *x = x.max(0.0)),
             Self::Silu => values.iter_mut().for_each(|x| *x /= 1.0 + (-*x).exp()),
+            Self::Tanh => values.iter_mut().for_each(|x| *x = x.tanh()),
         }
     }
 }
@@ -109,6 +111,7 @@ mod tests {
             (Activation::GeluNew, exact.gelu()),
             (Activation::Relu, exact.relu()),
             (Activation::Silu, exact.silu()),
+            (Activation::Tanh, exact.tanh()),
         ] {
             let ours = activation.with_bias(x.copy().unwrap(), &zero).unwrap();
             let ours: Vec<f32> = ours.flatten_all().unwrap().to_vec1().unwrap();

@@ -1,58 +1,140 @@
-//! Word + position + segment embeddings, then LayerNorm.
+//! Word, position and segment embeddings, then LayerNorm.
 
 use candle_core::{Device, Result, Tensor};
 
-use super::linear::Norm;
-use super::{Config, Keys};
-use crate::bundle::weights::Weights;
-use crate::error::Stage as _;
+use super::config::{Config, Positions};
+use super::family::Family;
+use super::layout::Keys;
+use super::linear::{Linear, Norm};
+use super::{Input, Parts};
 
 #[derive(Debug)]
 pub(super) struct Embeddings {
     word: Tensor,
-    /// Position rows with the row of segment 0 added: all windows are segment 0.
-    position: Tensor,
+    /// Position rows, with the row of segment 0 added: all windows are segment 0.
+    position: Option<Tensor>,
+    /// The row of segment 0, where there are no position rows to hold it.
+    segment: Option<Tensor>,
+    positions: Positions,
     norm: Norm,
+    projection: Projection,
+}
+
+/// From the embedding's width to the hidden state's.
+#[derive(Debug)]
+enum Projection {
+    None,
+    /// DeBERTa's.
+    BeforeNorm(Linear),
+    /// ELECTRA's and ALBERT's.
+    AfterNorm(Linear),
 }
 
 impl Embeddings {
-    pub(super) fn load(
-        weights: &Weights,
-        keys: &Keys,
-        config: &Config,
-        device: &Device,
-    ) -> crate::error::Result<Self> {
-        let size = config.hidden_size;
+    pub(super) fn load(parts: &Parts<'_>) -> crate::error::Result<Self> {
+        let Parts { weights, keys, config, device } = *parts;
+        let size = config.embedding_size;
         let table = |name: &str, rows| {
-            weights.tensor(&keys.key(&format!("embeddings.{name}.weight")), &[rows, size], device)
+            weights.tensor(&keys.key(&format!("{name}.weight")), &[rows, size], device)
         };
-        let segment = table("token_type_embeddings", config.type_vocab_size)?;
-        let position = table("position_embeddings", config.max_position_embeddings)?
-            .broadcast_add(&segment.narrow(0, 0, 1).stage("loading weights")?)
-            .stage("loading weights")?;
-        let (scale, shift) = keys.norm();
-        let norm = |part| keys.key(&format!("embeddings.LayerNorm.{part}"));
+        let first_segment = match config.type_vocab_size {
+            0 => None,
+            rows => {
+                let table = table(keys.layout.segment, rows)?;
+                Some(weights.derive(&[1, size], device, || table.narrow(0, 0, 1))?)
+            }
+        };
+        let rows = config.max_position_embeddings;
+        let position = match config.positions {
+            Positions::None => None,
+            _ => Some(table(keys.layout.position, rows)?),
+        };
+        let (position, segment) = match (position, first_segment) {
+            (Some(position), Some(segment)) => {
+                let sum = || position.broadcast_add(&segment);
+                (Some(weights.derive(&[rows, size], device, sum)?), None)
+            }
+            apart => apart,
+        };
+        let before = matches!(config.family, Family::DebertaV2);
+        let norm_size = if before { config.hidden_size } else { size };
         Ok(Self {
-            word: table("word_embeddings", config.vocab_size)?,
+            word: weights.tensor(&keys.word(), &[config.vocab_size, size], device)?,
             position,
-            norm: Norm::load(
-                weights,
-                (&norm(scale), &norm(shift)),
-                (size, config.layer_norm_eps),
-                device,
-            )?,
+            segment,
+            positions: config.positions,
+            norm: parts.norm(&keys.key(keys.layout.embedding_norm), norm_size)?,
+            projection: Projection::load(config, keys, parts, before)?,
         })
     }
 
-    /// `[rows, H]` for windows packed row after row; positions start at 0 in each window.
-    pub(super) fn forward(&self, windows: &[&[u32]], device: &Device) -> Result<Tensor> {
-        let ids = windows.concat();
-        let positions: Vec<u32> =
-            windows.iter().flat_map(|window| 0..window.len() as u32).collect();
+    /// `[rows, H]` for windows packed row after row.
+    pub(super) fn forward(&self, windows: &[Input<'_>], device: &Device) -> Result<Tensor> {
+        let ids: Vec<u32> = windows.iter().flat_map(|window| window.ids.iter().copied()).collect();
         let rows = ids.len();
-        let words = self.word.index_select(&Tensor::from_vec(ids, rows, device)?, 0)?;
-        let positions =
-            self.position.index_select(&Tensor::from_vec(positions, rows, device)?, 0)?;
-        self.norm.forward(&(words + positions)?)
+        let mut sum = self.word.index_select(&Tensor::from_vec(ids, rows, device)?, 0)?;
+        if let Some(table) = &self.position {
+            let positions: Vec<u32> =
+                windows.iter().flat_map(|window| self.positions.of(window.ids)).collect();
+            let positions = Tensor::from_vec(positions, rows, device)?;
+            sum = (sum + table.index_select(&positions, 0)?)?;
+        }
+        if let Some(segment) = &self.segment {
+            sum = sum.broadcast_add(segment)?;
+        }
+        match &self.projection {
+            Projection::None => self.norm.forward(&sum),
+            Projection::BeforeNorm(projection) => self.norm.forward(&projection.forward(&sum)?),
+            Projection::AfterNorm(projection) => projection.forward(&self.norm.forward(&sum)?),
+        }
+    }
+}
+
+impl Projection {
+    fn load(
+        config: &Config,
+        keys: &Keys,
+        parts: &Parts<'_>,
+        before: bool,
+    ) -> crate::error::Result<Self> {
+        let sizes = (config.embedding_size, config.hidden_size);
+        // ALBERT has the map even where it keeps the width.
+        if sizes.0 == sizes.1 && config.family != Family::Albert {
+            return Ok(Self::None);
+        }
+        let name = keys.key(keys.layout.projection);
+        let map = Linear::load_with(parts.weights, &name, sizes, !before, parts.device)?;
+        Ok(if before { Self::BeforeNorm(map) } else { Self::AfterNorm(map) })
+    }
+}
+
+impl Positions {
+    /// The position of each token of a window.
+    fn of(self, ids: &[u32]) -> Vec<u32> {
+        match self {
+            Self::FromZero | Self::None => (0..ids.len() as u32).collect(),
+            Self::BehindPadding(padding) => {
+                let mut next = padding;
+                let mut position = |&id: &u32| {
+                    if id == padding {
+                        return padding;
+                    }
+                    next += 1;
+                    next
+                };
+                ids.iter().map(&mut position).collect()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roberta_counts_from_behind_the_padding_and_skips_it() {
+        assert_eq!(Positions::FromZero.of(&[5, 1, 7]), [0, 1, 2]);
+        assert_eq!(Positions::BehindPadding(1).of(&[0, 5, 1, 7, 1]), [2, 3, 1, 4, 1]);
     }
 }

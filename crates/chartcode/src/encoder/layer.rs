@@ -1,68 +1,59 @@
-//! One transformer layer, LayerNorm behind each residual (post-LN).
+//! One transformer layer: attention and feed-forward, each with a residual and a LayerNorm.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
-use super::attention::{Group, SelfAttention};
-use super::config::Activation;
-use super::linear::{Linear, Norm};
-use super::{Config, Keys};
-use crate::bundle::weights::Weights;
-
-/// The affine maps of a layer, under `encoder.layer.{index}.`.
-pub(super) const LINEAR_NAMES: [&str; 6] = [
-    "attention.self.query",
-    "attention.self.key",
-    "attention.self.value",
-    "attention.output.dense",
-    "intermediate.dense",
-    "output.dense",
-];
-
-/// The layer norms of a layer, under `encoder.layer.{index}.`.
-pub(super) const NORM_NAMES: [&str; 2] = ["attention.output.LayerNorm", "output.LayerNorm"];
+use super::Parts;
+use super::attention::{Attention, Group, Tables};
+use super::feed_forward::FeedForward;
+use super::linear::Norm;
 
 #[derive(Debug)]
 pub(super) struct Layer {
-    attention: SelfAttention,
-    attention_norm: Norm,
-    up: Linear,
-    activation: Activation,
-    down: Linear,
+    attention: Attention,
+    /// None in the first layer of a family that normalises before each block: there it would
+    /// follow that of the embeddings.
+    attention_norm: Option<Norm>,
+    feed_forward: FeedForward,
     output_norm: Norm,
+    norm_first: bool,
 }
 
 impl Layer {
     pub(super) fn load(
-        weights: &Weights,
-        keys: &Keys,
+        parts: &Parts<'_>,
         index: usize,
-        config: &Config,
-        device: &Device,
+        tables: &Tables,
     ) -> crate::error::Result<Self> {
-        let (narrow, wide) = (config.hidden_size, config.intermediate_size);
-        let (scale, shift) = keys.norm();
-        let norm = |name: &str| {
-            let key = |part| keys.layer(index, &format!("{name}.{part}"));
-            let sizes = (narrow, config.layer_norm_eps);
-            Norm::load(weights, (&key(scale), &key(shift)), sizes, device)
-        };
-        let linear = |name, sizes| Linear::load(weights, &keys.layer(index, name), sizes, device);
+        let size = parts.config.hidden_size;
+        let norm = |name: &str| parts.norm(&parts.keys.layer(index, name), size);
+        let norm_first = parts.config.family.is_pre_norm();
+        let layout = parts.keys.layout;
         Ok(Self {
-            attention: SelfAttention::load(weights, keys, index, config, device)?,
-            attention_norm: norm(NORM_NAMES[0])?,
-            up: linear("intermediate.dense", (narrow, wide))?,
-            activation: config.hidden_act,
-            down: linear("output.dense", (wide, narrow))?,
-            output_norm: norm(NORM_NAMES[1])?,
+            attention: Attention::load(parts, index, tables)?,
+            attention_norm: match index {
+                0 if norm_first => None,
+                _ => Some(norm(layout.attention_norm)?),
+            },
+            feed_forward: FeedForward::load(parts, index)?,
+            output_norm: norm(layout.output_norm)?,
+            norm_first,
         })
     }
 
     /// `[rows, H]` → `[rows, H]`.
     pub(super) fn forward(&self, hidden: &Tensor, groups: &[Group]) -> Result<Tensor> {
+        if self.norm_first {
+            let attended = self.attention.forward(&self.normalise(hidden)?, groups)?;
+            let hidden = (hidden + attended)?;
+            return &hidden + self.feed_forward.forward(&self.output_norm.forward(&hidden)?)?;
+        }
         let attended = self.attention.forward(hidden, groups)?;
-        let hidden = self.attention_norm.forward(&(attended + hidden)?)?;
-        let wide = self.activation.with_bias(self.up.product(&hidden)?, self.up.bias())?;
-        let narrow = self.down.forward(&wide)?;
-        self.output_norm.forward(&(narrow + hidden)?)
+        let hidden = self.normalise(&(attended + hidden)?)?;
+        let fed = self.feed_forward.forward(&hidden)?;
+        self.output_norm.forward(&(fed + hidden)?)
+    }
+
+    fn normalise(&self, x: &Tensor) -> Result<Tensor> {
+        self.attention_norm.as_ref().map_or_else(|| Ok(x.clone()), |norm| norm.forward(x))
     }
 }

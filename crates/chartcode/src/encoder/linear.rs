@@ -1,38 +1,58 @@
 //! Affine maps and layer norm over packed rows.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 
 use crate::bundle::weights::Weights;
+use crate::error::Stage as _;
 
 /// `x W^T + b`, with `W` of shape `[out, in]` as PyTorch stores it.
 #[derive(Debug)]
 pub(crate) struct Linear {
     transposed: Tensor,
     bias: Tensor,
+    has_bias: bool,
 }
 
 impl Linear {
-    /// From a weight `[out, in]` and a bias `[out]`.
-    pub(crate) fn new(weight: &Tensor, bias: Tensor) -> Result<Self> {
-        Ok(Self { transposed: weight.t()?, bias })
+    /// From a weight `[out, in]` and a bias `[out]`; without one it is 0.
+    pub(crate) fn new(weight: &Tensor, bias: Option<Tensor>) -> Result<Self> {
+        let has_bias = bias.is_some();
+        let bias = match bias {
+            Some(bias) => bias,
+            None => Tensor::zeros(weight.dim(0)?, DType::F32, weight.device())?,
+        };
+        Ok(Self { transposed: weight.t()?, bias, has_bias })
     }
 
     /// Reads `{name}.weight` and `{name}.bias`.
     pub(crate) fn load(
         weights: &Weights,
         name: &str,
-        (inputs, outputs): (usize, usize),
+        sizes: (usize, usize),
         device: &Device,
     ) -> crate::error::Result<Self> {
-        use crate::error::Stage as _;
+        Self::load_with(weights, name, sizes, true, device)
+    }
+
+    /// Reads `{name}.weight` and, where the map `has_bias`, `{name}.bias`.
+    pub(crate) fn load_with(
+        weights: &Weights,
+        name: &str,
+        (inputs, outputs): (usize, usize),
+        has_bias: bool,
+        device: &Device,
+    ) -> crate::error::Result<Self> {
         let weight = weights.tensor(&format!("{name}.weight"), &[outputs, inputs], device)?;
-        let bias = weights.tensor(&format!("{name}.bias"), &[outputs], device)?;
+        let bias = has_bias
+            .then(|| weights.tensor(&format!("{name}.bias"), &[outputs], device))
+            .transpose()?;
         Self::new(&weight, bias).stage("loading weights")
     }
 
     /// `[n, in]` → `[n, out]`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.product(x)?.broadcast_add(&self.bias)
+        let product = self.product(x)?;
+        if self.has_bias { product.broadcast_add(&self.bias) } else { Ok(product) }
     }
 
     /// The product alone, for callers that add the bias in a later pass.
@@ -54,19 +74,41 @@ pub(crate) struct Norm {
     epsilon: f32,
 }
 
+/// What a LayerNorm is made of besides its name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NormSpec {
+    /// Width.
+    pub(crate) size: usize,
+    /// Added to the variance.
+    pub(crate) epsilon: f64,
+    /// Names of the two parameters.
+    pub(crate) names: (&'static str, &'static str),
+    /// Whether the second one is there.
+    pub(crate) has_bias: bool,
+}
+
+impl NormSpec {
+    /// PyTorch's own: `weight` and `bias`.
+    pub(crate) fn plain(size: usize, epsilon: f64) -> Self {
+        Self { size, epsilon, names: ("weight", "bias"), has_bias: true }
+    }
+}
+
 impl Norm {
-    /// Reads the parameters, `[size]` each, under the two keys given.
+    /// Reads the parameters, `[size]` each, below `name`.
     pub(crate) fn load(
         weights: &Weights,
-        (scale, shift): (&str, &str),
-        (size, epsilon): (usize, f64),
+        name: &str,
+        spec: NormSpec,
         device: &Device,
     ) -> crate::error::Result<Self> {
-        Ok(Self {
-            scale: weights.tensor(scale, &[size], device)?,
-            shift: weights.tensor(shift, &[size], device)?,
-            epsilon: epsilon as f32,
-        })
+        let tensor = |part: &str| weights.tensor(&format!("{name}.{part}"), &[spec.size], device);
+        let shift = if spec.has_bias {
+            tensor(spec.names.1)?
+        } else {
+            Tensor::zeros(spec.size, DType::F32, device).stage("loading weights")?
+        };
+        Ok(Self { scale: tensor(spec.names.0)?, shift, epsilon: spec.epsilon as f32 })
     }
 
     /// `[n, size]` → `[n, size]`.

@@ -3,19 +3,28 @@
 mod activation;
 mod attention;
 mod config;
+mod convolution;
 mod embeddings;
+mod family;
+mod feed_forward;
+mod fields;
 mod layer;
+mod layout;
 mod linear;
 
 use candle_core::{Device, Tensor};
 
 pub use config::{Activation, Config};
+pub use family::Family;
+pub(crate) use layout::Keys;
+pub(crate) use linear::{Linear, Norm, NormSpec};
 
 use crate::bundle::weights::Weights;
 use crate::error::{Error, Result, Stage as _};
-pub(crate) use linear::Linear;
 
-use attention::Group;
+use attention::{Group, Tables};
+use config::AttentionKind;
+use convolution::Convolution;
 use embeddings::Embeddings;
 use layer::Layer;
 
@@ -23,29 +32,76 @@ use layer::Layer;
 /// adds in another order, and a chart's answer would depend on what it was batched with.
 const LEAST_ROWS: usize = 32;
 
-/// A BERT-family encoder.
+/// A transformer encoder of any family that [`Family`] names.
 ///
 /// Windows of any lengths are packed row after row: products run over all rows at once, attention
-/// over each group of windows of equal length, and no padding or mask exists.
+/// over each group of windows of equal length, and no padding or mask exists but what a window
+/// itself brings.
 #[derive(Debug)]
 pub struct Encoder {
     config: Config,
     embeddings: Embeddings,
     layers: Vec<Layer>,
+    /// Which layer each step of the forward pass takes.
+    schedule: Vec<usize>,
+    convolution: Option<Convolution>,
+    final_norm: Option<Norm>,
     device: Device,
 }
 
+/// One window as the encoder reads it.
+#[derive(Clone, Copy)]
+pub(crate) struct Input<'a> {
+    /// Vocabulary ids, padding included.
+    pub(crate) ids: &'a [u32],
+    /// How many of the first tokens are attended to; all but padding that is masked.
+    pub(crate) keys: usize,
+}
+
+/// What the parts of an encoder are loaded from.
+#[derive(Clone, Copy)]
+struct Parts<'a> {
+    weights: &'a Weights,
+    keys: &'a Keys,
+    config: &'a Config,
+    device: &'a Device,
+}
+
+impl Parts<'_> {
+    /// A LayerNorm as this file spells it.
+    fn norm(&self, name: &str, size: usize) -> Result<Norm> {
+        let spec = NormSpec {
+            size,
+            epsilon: self.config.layer_norm_eps,
+            names: self.keys.norm(),
+            has_bias: self.config.bias.norm,
+        };
+        Norm::load(self.weights, name, spec, self.device)
+    }
+}
+
 impl Encoder {
-    /// Builds the encoder from Hugging Face keys, with or without the family's prefix.
+    /// Builds the encoder from Hugging Face keys, whatever their prefix. Keys that are missing or
+    /// have another shape are noted in `weights`, which tells of all of them at once.
     pub(crate) fn load(weights: &Weights, config: Config, device: &Device) -> Result<Self> {
         let keys = Keys::detect(weights, &config);
-        let names = keys.names(&config);
-        weights.require(names.iter().map(String::as_str))?;
-        let embeddings = Embeddings::load(weights, &keys, &config, device)?;
-        let layers = (0..config.num_hidden_layers)
-            .map(|index| Layer::load(weights, &keys, index, &config, device))
+        let parts = Parts { weights, keys: &keys, config: &config, device };
+        let embeddings = Embeddings::load(&parts)?;
+        let tables = Tables::load(&parts)?;
+        let layers = (0..config.distinct_layers())
+            .map(|index| Layer::load(&parts, index, &tables))
             .collect::<Result<_>>()?;
-        Ok(Self { config, embeddings, layers, device: device.clone() })
+        let convolution = match &config.attention {
+            AttentionKind::Disentangled(kind) => Convolution::load(&parts, kind)?,
+            _ => None,
+        };
+        let final_norm = config
+            .family
+            .is_pre_norm()
+            .then(|| parts.norm(&keys.key("final_norm"), config.hidden_size))
+            .transpose()?;
+        let (schedule, device) = (config.schedule(), device.clone());
+        Ok(Self { config, embeddings, layers, schedule, convolution, final_norm, device })
     }
 
     /// The configuration it was built from.
@@ -62,86 +118,49 @@ impl Encoder {
     /// # Errors
     /// [`Error::Tensor`], for instance where an id is outside the vocabulary.
     pub fn forward(&self, windows: &[&[u32]]) -> Result<Tensor> {
-        self.forward_packed(windows).stage("the encoder")
+        let windows: Vec<Input<'_>> =
+            windows.iter().map(|ids| Input { ids, keys: ids.len() }).collect();
+        self.encode(&windows)
     }
 
-    fn forward_packed(&self, windows: &[&[u32]]) -> candle_core::Result<Tensor> {
-        let rows: usize = windows.iter().map(|window| window.len()).sum();
+    /// As [`Encoder::forward`], for windows that may end in masked padding.
+    pub(crate) fn encode(&self, windows: &[Input<'_>]) -> Result<Tensor> {
+        self.encode_packed(windows).stage("the encoder")
+    }
+
+    fn encode_packed(&self, windows: &[Input<'_>]) -> candle_core::Result<Tensor> {
+        let rows: usize = windows.iter().map(|window| window.ids.len()).sum();
         let filler = vec![0; LEAST_ROWS.saturating_sub(rows)];
         let mut windows = windows.to_vec();
         // Filler rows are windows of their own, so that no real token attends to them.
-        windows.extend(filler.chunks(self.config.max_position_embeddings));
+        let filler = filler.chunks(self.config.longest_window());
+        windows.extend(filler.map(|ids| Input { ids, keys: ids.len() }));
         let groups = Group::of(&windows);
-        let mut hidden = self.embeddings.forward(&windows, &self.device)?;
-        for layer in &self.layers {
-            hidden = layer.forward(&hidden, &groups)?;
+        let embedded = self.embeddings.forward(&windows, &self.device)?;
+        let mut hidden = embedded.clone();
+        for (step, &index) in self.schedule.iter().enumerate() {
+            hidden = self.layers[index].forward(&hidden, &groups)?;
+            if let (0, Some(convolution)) = (step, &self.convolution) {
+                hidden = convolution.forward(&embedded, &hidden, &groups)?;
+            }
+        }
+        if let Some(norm) = &self.final_norm {
+            hidden = norm.forward(&hidden)?;
         }
         hidden.narrow(0, 0, rows)
     }
 
     /// Checks that windows of `tokens` tokens have positions.
     pub(crate) fn check_window(&self, tokens: usize, path: &std::path::Path) -> Result<()> {
-        if tokens <= self.config.max_position_embeddings {
+        let longest = self.config.longest_window();
+        if tokens <= longest {
             return Ok(());
         }
         Err(Error::Inconsistent {
             path: path.to_owned(),
             problem: format!(
-                "windows of {tokens} tokens, but the encoder has {} positions",
-                self.config.max_position_embeddings
+                "windows of {tokens} tokens, but the encoder has positions for {longest}"
             ),
         })
-    }
-}
-
-/// How this file spells the encoder's keys.
-pub(crate) struct Keys {
-    prefix: &'static str,
-    legacy_norm: bool,
-}
-
-impl Keys {
-    fn detect(weights: &Weights, config: &Config) -> Self {
-        const WORD: &str = "embeddings.word_embeddings.weight";
-        let prefixed = config.model_type == "bert" && weights.contains(&format!("bert.{WORD}"));
-        let prefix = if prefixed { "bert." } else { "" };
-        // Checkpoints of 2019 call LayerNorm's parameters gamma and beta.
-        let legacy_norm = weights.contains(&format!("{prefix}embeddings.LayerNorm.gamma"));
-        Self { prefix, legacy_norm }
-    }
-
-    fn key(&self, name: &str) -> String {
-        format!("{}{name}", self.prefix)
-    }
-
-    fn layer(&self, index: usize, name: &str) -> String {
-        format!("{}encoder.layer.{index}.{name}", self.prefix)
-    }
-
-    fn norm(&self) -> (&'static str, &'static str) {
-        if self.legacy_norm { ("gamma", "beta") } else { ("weight", "bias") }
-    }
-
-    /// Every key that the encoder needs.
-    fn names(&self, config: &Config) -> Vec<String> {
-        let (scale, shift) = self.norm();
-        let mut names = vec![
-            self.key("embeddings.word_embeddings.weight"),
-            self.key("embeddings.position_embeddings.weight"),
-            self.key("embeddings.token_type_embeddings.weight"),
-            self.key(&format!("embeddings.LayerNorm.{scale}")),
-            self.key(&format!("embeddings.LayerNorm.{shift}")),
-        ];
-        for index in 0..config.num_hidden_layers {
-            for linear in layer::LINEAR_NAMES {
-                names.push(self.layer(index, &format!("{linear}.weight")));
-                names.push(self.layer(index, &format!("{linear}.bias")));
-            }
-            for norm in layer::NORM_NAMES {
-                names.push(self.layer(index, &format!("{norm}.{scale}")));
-                names.push(self.layer(index, &format!("{norm}.{shift}")));
-            }
-        }
-        names
     }
 }

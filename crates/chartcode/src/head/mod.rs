@@ -1,13 +1,13 @@
 //! Step 6: hidden states → one logit a label, and the passages behind it.
 
 mod description;
+mod label_attention;
 mod pooled;
 mod running;
 mod spans;
 mod vectors;
 
 use std::ops::Range;
-use std::path::Path;
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
@@ -19,9 +19,10 @@ pub(crate) use vectors::normalise;
 
 use crate::batch::Window;
 use crate::bundle::Bundle;
-use crate::encoder::Config;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use description::{Constants, DescriptionHead, DescriptionState};
+use label_attention::{LabelAttention, LabelState, Sizes};
+pub(crate) use pooled::PooledLayout;
 use pooled::{PooledHead, PooledState};
 
 /// What a manifest says of the head.
@@ -54,25 +55,59 @@ pub enum HeadSpec {
         #[serde(default)]
         competition: f32,
     },
-    /// `*ForSequenceClassification` of Hugging Face: each window's pooled vector gives one logit
-    /// a label; a chart's logit is the maximum over its windows.
-    Classification,
+    /// `*ForSequenceClassification` of Hugging Face, with each family's own layout: each window's
+    /// pooled vector gives one logit a label.
+    Classification {
+        /// How the windows' logits become the chart's.
+        #[serde(default)]
+        aggregate: Aggregate,
+    },
+    /// PLM-ICD (Huang et al. 2022), LAAT's label attention (Vu et al. 2020):
+    /// `α = softmax(tanh(X W1ᵀ) W2ᵀ)` over all tokens of the chart,
+    /// `logit_l = W3_l · Σ α x + b_l`.
+    Laat,
+    /// PLM-CA (Edin et al. 2024), cross-attention from labels to tokens:
+    /// `α = softmax(Q (X Wkᵀ)ᵀ / scale)`, `logit_l = w · LayerNorm(Σ α (Wv x + b_v)) + b`.
+    PlmCa {
+        /// What scores are divided by; 1 in the published models.
+        #[serde(default = "one")]
+        scale: f32,
+    },
+    /// GKI-ICD (2025): as PLM-CA with an output vector and a bias for each label.
+    GkiIcd,
+}
+
+/// How the logits of a chart's windows become the chart's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Aggregate {
+    /// The highest: a code is the chart's where any window has it.
+    #[default]
+    Max,
+    /// The mean.
+    Mean,
+}
+
+fn one() -> f32 {
+    1.0
 }
 
 impl HeadSpec {
-    /// The head that a plain Hugging Face folder's classes imply, if any.
-    pub(crate) fn of_config(path: &Path, config: &Config) -> Result<Option<Self>> {
-        if !config.architectures.iter().any(|name| name.ends_with("ForSequenceClassification")) {
-            return Ok(None);
-        }
-        match config.problem_type.as_deref() {
-            None | Some("multi_label_classification") => Ok(Some(Self::Classification)),
-            Some(other) => Err(Error::Unsupported {
-                path: path.to_owned(),
-                field: "problem_type",
-                value: other.to_owned(),
-                supported: "multi_label_classification",
-            }),
+    /// The head's name for people.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Description { .. } => "description (label-wise attention over code descriptions)",
+            Self::Classification { aggregate: Aggregate::Max } => {
+                "classification (pooled linear, maximum over windows)"
+            }
+            Self::Classification { aggregate: Aggregate::Mean } => {
+                "classification (pooled linear, mean over windows)"
+            }
+            Self::Laat => "PLM-ICD (LAAT label attention)",
+            Self::PlmCa { .. } => "PLM-CA (cross-attention from labels)",
+            Self::GkiIcd => "GKI-ICD (cross-attention from labels, a classifier a label)",
         }
     }
 
@@ -81,12 +116,18 @@ impl HeadSpec {
         matches!(self, Self::Description { .. })
     }
 
-    /// The head's name for people.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
+    /// Whether the head weighs single tokens of the whole chart.
+    pub(crate) fn attends_to_tokens(&self) -> bool {
+        matches!(self, Self::Laat | Self::PlmCa { .. } | Self::GkiIcd)
+    }
+
+    /// What the manifest's numbers alone rule out.
+    pub(crate) fn check(&self) -> Result<(), String> {
         match self {
-            Self::Description { .. } => "description (label-wise attention over code descriptions)",
-            Self::Classification => "classification (pooled linear, maximum over windows)",
+            Self::PlmCa { scale } if !(*scale > 0.0 && scale.is_finite()) => {
+                Err(format!("head.scale is {scale}: it must be positive"))
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -96,6 +137,7 @@ impl HeadSpec {
 pub(crate) enum Head {
     Description(Box<DescriptionHead>),
     Pooled(PooledHead),
+    Label(LabelAttention),
 }
 
 /// What the head keeps of one window: the spans and, row after row, their features.
@@ -103,7 +145,7 @@ pub(crate) enum Head {
 pub(crate) struct WindowFeatures {
     /// The chart's tokens that each row was pooled from.
     pub(crate) spans: Vec<Range<usize>>,
-    /// `[spans, width]`, row-major.
+    /// `[spans, width]`, row-major; for a classification head the window's logits.
     pub(crate) rows: Vec<f32>,
 }
 
@@ -112,6 +154,7 @@ pub(crate) struct WindowFeatures {
 pub(crate) enum State {
     Description(DescriptionState),
     Pooled(PooledState),
+    Label(LabelState),
 }
 
 /// A passage that supports a label.
@@ -126,35 +169,59 @@ pub(crate) struct Support {
     pub(crate) logit_alone: f32,
 }
 
+/// What one row of a window is to a label of a label-attention head.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TokenShare {
+    /// The chart's token; none for special tokens and padding.
+    pub(crate) tokens: Range<usize>,
+    /// Its share of the label's attention.
+    pub(crate) attention: f32,
+    /// What it adds to the logit.
+    pub(crate) contribution: f32,
+}
+
 impl Head {
     /// Builds the bundle's head, if it has one.
     pub(crate) fn load(bundle: &Bundle, device: &candle_core::Device) -> Result<Option<Self>> {
-        match (&bundle.manifest.head, &bundle.head_weights) {
-            (
-                Some(HeadSpec::Description { spans, temperature, scale, competition }),
-                Some(weights),
-            ) => {
-                let spanner = Spanner::new(spans, &bundle.tokenizer, bundle.path())?;
-                let constants = Constants {
-                    temperature: temperature.unwrap_or(f32::INFINITY),
-                    scale: *scale,
-                    competition: *competition,
-                };
-                let head = DescriptionHead::load(weights, bundle, spanner, constants, device)?;
-                Ok(Some(Self::Description(Box::new(head))))
+        let weights = &bundle.encoder_weights;
+        let sizes = Sizes { labels: bundle.labels.len(), width: bundle.config.hidden_size };
+        let Some(spec) = &bundle.manifest.head else {
+            return Ok(None);
+        };
+        Ok(Some(match spec {
+            HeadSpec::Description { .. } => Self::description(spec, bundle, device)?,
+            HeadSpec::Classification { aggregate } => {
+                Self::Pooled(PooledHead::load(bundle, *aggregate, device)?)
             }
-            (Some(HeadSpec::Classification), _) => {
-                Ok(Some(Self::Pooled(PooledHead::load(bundle, device)?)))
+            HeadSpec::Laat => Self::Label(LabelAttention::laat(weights, sizes, device)?),
+            HeadSpec::PlmCa { scale } => {
+                Self::Label(LabelAttention::cross(weights, sizes, *scale, device)?)
             }
-            _ => Ok(None),
-        }
+            HeadSpec::GkiIcd => Self::Label(LabelAttention::gki(weights, sizes, device)?),
+        }))
+    }
+
+    fn description(spec: &HeadSpec, bundle: &Bundle, device: &candle_core::Device) -> Result<Self> {
+        let (HeadSpec::Description { spans, temperature, scale, competition }, Some(weights)) =
+            (spec, &bundle.head_weights)
+        else {
+            unreachable!("a description head's file is read with its bundle")
+        };
+        let constants = Constants {
+            temperature: temperature.unwrap_or(f32::INFINITY),
+            scale: *scale,
+            competition: *competition,
+        };
+        let spanner = Spanner::new(spans, &bundle.tokenizer, bundle.path())?;
+        let head = DescriptionHead::load(weights, bundle, spanner, constants, device)?;
+        Ok(Self::Description(Box::new(head)))
     }
 
     /// Which runs of a window's rows the head pools.
     pub(crate) fn spans(&self, cut: &Cut<'_>) -> Vec<PooledSpan> {
         match self {
             Self::Description(head) => head.spans(cut),
-            Self::Pooled(_) => vec![cut.whole()],
+            Self::Pooled(_) | Self::Label(_) => Vec::new(),
         }
     }
 
@@ -168,6 +235,7 @@ impl Head {
         match self {
             Self::Description(head) => head.features(hidden, windows),
             Self::Pooled(head) => head.features(hidden, windows),
+            Self::Label(head) => head.features(hidden, windows),
         }
     }
 
@@ -176,11 +244,12 @@ impl Head {
         match self {
             Self::Description(head) => State::Description(head.start()),
             Self::Pooled(head) => State::Pooled(head.start()),
+            Self::Label(head) => State::Label(head.start()),
         }
     }
 
-    /// Takes in further windows of a chart, in reading order. How they are divided among calls
-    /// does not change the result.
+    /// Takes in further windows of a chart, in reading order. They must be divided among calls in
+    /// the same way each time for the result to be the same to the last bit.
     pub(crate) fn absorb(&self, state: &mut State, windows: &[WindowFeatures]) -> Result<()> {
         match (self, state) {
             (Self::Description(head), State::Description(state)) => head.absorb(state, windows),
@@ -188,6 +257,7 @@ impl Head {
                 head.absorb(state, windows);
                 Ok(())
             }
+            (Self::Label(head), State::Label(state)) => head.absorb(state, windows),
             _ => unreachable!("a state goes back to the head that started it"),
         }
     }
@@ -197,16 +267,34 @@ impl Head {
         match (self, state) {
             (Self::Description(head), State::Description(state)) => head.logits(state),
             (Self::Pooled(_), State::Pooled(state)) => state.logits(),
+            (Self::Label(head), State::Label(state)) => head.logits(state),
             _ => unreachable!("a state goes back to the head that started it"),
         }
     }
 
-    /// The strongest passages behind a label's logit, strongest first.
+    /// The strongest passages behind a label's logit, strongest first. None from a head that
+    /// weighs single tokens: see [`Head::shares`].
     pub(crate) fn support(&self, state: &State, label: usize) -> Vec<Support> {
         match (self, state) {
             (Self::Description(head), State::Description(state)) => head.support(state, label),
             (Self::Pooled(_), State::Pooled(state)) => state.support(label),
-            _ => unreachable!("a state goes back to the head that started it"),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What each row of some of the chart's windows is to each of `labels`. `each` is given the
+    /// label's place in `labels` and the shares of further rows, in reading order. The state must
+    /// be that of the whole chart.
+    pub(crate) fn shares(
+        &self,
+        state: &State,
+        labels: &[usize],
+        windows: &[WindowFeatures],
+        each: impl FnMut(usize, &[TokenShare]),
+    ) -> Result<()> {
+        match (self, state) {
+            (Self::Label(head), State::Label(state)) => head.shares(state, labels, windows, each),
+            _ => Ok(()),
         }
     }
 }

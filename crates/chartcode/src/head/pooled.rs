@@ -1,50 +1,114 @@
-//! Hugging Face's sequence classification head: one logit a label from each window.
+//! Hugging Face's sequence classification heads: one logit a label from each window.
 
 use std::ops::Range;
 
 use candle_core::{Device, Tensor};
 
-use super::{Support, WindowFeatures};
+use super::{Aggregate, Support, WindowFeatures};
 use crate::batch::Window;
 use crate::bundle::Bundle;
-use crate::encoder::Linear;
+use crate::bundle::weights::Weights;
+use crate::encoder::{Activation, Config, Family, Keys, Linear, Norm, NormSpec};
 use crate::error::{Error, Result, Stage as _};
 
-/// `classifier(tanh(pooler(h_first)))` a window, the maximum over a chart's windows.
+/// `classifier(norm(activation(dense(pooled))))` for each window, where the pooled vector is the
+/// first hidden state or the mean of all. A chart's logit is the aggregate over its windows.
 ///
-/// The passage behind a logit is the window that gave the maximum.
+/// The passage behind a logit is the window with the highest one.
 #[derive(Debug)]
 pub(crate) struct PooledHead {
-    pooler: Linear,
+    dense: Linear,
+    activation: Activation,
+    norm: Option<Norm>,
     classifier: Linear,
+    takes_mean: bool,
+    aggregate: Aggregate,
     labels: usize,
 }
 
-/// The best window of each label so far.
+/// Names of a family's head and its activation.
+pub(crate) struct PooledLayout {
+    /// Below the encoder's prefix.
+    pooler: Option<&'static str>,
+    /// At the top.
+    dense: Option<&'static str>,
+    /// The last map, at the top.
+    pub(crate) classifier: &'static str,
+    activation: Activation,
+}
+
+/// Logits over the windows so far.
 #[derive(Debug)]
 pub(crate) struct PooledState {
     best: Vec<f32>,
     window: Vec<u32>,
+    /// Sums, where the aggregate is the mean.
+    sum: Vec<f32>,
     windows: Vec<Range<usize>>,
 }
 
+impl PooledLayout {
+    /// The head that Transformers gives a family's `*ForSequenceClassification`.
+    pub(crate) fn of(config: &Config) -> Self {
+        let pooler = |name, activation| Self {
+            pooler: Some(name),
+            dense: None,
+            classifier: "classifier",
+            activation,
+        };
+        let dense = |name, activation, classifier| Self {
+            pooler: None,
+            dense: Some(name),
+            classifier,
+            activation,
+        };
+        let own = config.head_activation.unwrap_or(Activation::Gelu);
+        match config.family {
+            Family::Bert | Family::NomicBert | Family::Gte => {
+                pooler("pooler.dense", Activation::Tanh)
+            }
+            Family::Albert => pooler("pooler", Activation::Tanh),
+            Family::Electra => dense("classifier.dense", Activation::Gelu, "classifier.out_proj"),
+            Family::Distilbert => dense("pre_classifier", Activation::Relu, "classifier"),
+            Family::DebertaV2 => dense("pooler.dense", own, "classifier"),
+            Family::Modernbert => dense("head.dense", own, "classifier"),
+            Family::Roberta
+            | Family::XlmRoberta
+            | Family::Camembert
+            | Family::Longformer
+            | Family::Mpnet => dense("classifier.dense", Activation::Tanh, "classifier.out_proj"),
+        }
+    }
+
+    /// The name of the map behind pooling.
+    fn dense(&self, prefix: &str) -> String {
+        match (self.pooler, self.dense) {
+            (Some(pooler), _) => format!("{prefix}{pooler}"),
+            (None, dense) => dense.unwrap_or_default().to_owned(),
+        }
+    }
+}
+
 impl PooledHead {
-    pub(super) fn load(bundle: &Bundle, device: &Device) -> Result<Self> {
-        let weights = &bundle.encoder_weights;
-        let prefix = if weights.contains("bert.pooler.dense.weight") { "bert." } else { "" };
-        let pooler = format!("{prefix}pooler.dense");
-        let keys = [format!("{pooler}.weight"), format!("{pooler}.bias")];
-        weights.require(
-            keys.iter().map(String::as_str).chain(["classifier.weight", "classifier.bias"]),
-        )?;
-        let (size, labels) = (bundle.config.hidden_size, bundle.labels.len());
+    pub(super) fn load(bundle: &Bundle, aggregate: Aggregate, device: &Device) -> Result<Self> {
+        let (weights, config) = (&bundle.encoder_weights, &bundle.config);
+        let labels = bundle.labels.len();
         if labels == 0 {
-            let problem = "a classification head, but id2label is empty".to_owned();
+            let problem = "a classification head, but no labels".to_owned();
             return Err(Error::Inconsistent { path: bundle.path().to_owned(), problem });
         }
+        let layout = PooledLayout::of(config);
+        let keys = Keys::detect(weights, config);
+        let size = config.hidden_size;
+        let dense = layout.dense(keys.prefix());
+        let has_bias = config.has_head_bias();
         Ok(Self {
-            pooler: Linear::load(weights, &pooler, (size, size), device)?,
-            classifier: Linear::load(weights, "classifier", (size, labels), device)?,
+            dense: Linear::load_with(weights, &dense, (size, size), has_bias, device)?,
+            activation: layout.activation,
+            norm: load_norm(weights, config, device)?,
+            classifier: Linear::load(weights, layout.classifier, (size, labels), device)?,
+            takes_mean: config.mean_pooling,
+            aggregate,
             labels,
         })
     }
@@ -59,16 +123,24 @@ impl PooledHead {
             .iter()
             .map(|window| {
                 // A window at a time, so that the sums don't depend on how many there are.
-                let rows = self.logits(hidden, start).stage("the head")?;
+                let rows = self.logits(hidden, start, window.ids.len()).stage("the head")?;
                 start += window.ids.len();
-                let spans = window.spans.iter().map(|span| span.tokens.clone()).collect();
-                Ok(WindowFeatures { spans, rows })
+                Ok(WindowFeatures { spans: vec![window.tokens.clone()], rows })
             })
             .collect()
     }
 
-    fn logits(&self, hidden: &Tensor, first: usize) -> candle_core::Result<Vec<f32>> {
-        let pooled = self.pooler.forward(&hidden.narrow(0, first, 1)?)?.tanh()?;
+    fn logits(&self, hidden: &Tensor, first: usize, count: usize) -> candle_core::Result<Vec<f32>> {
+        let pooled = if self.takes_mean {
+            hidden.narrow(0, first, count)?.mean_keepdim(0)?
+        } else {
+            hidden.narrow(0, first, 1)?
+        };
+        let dense = self.dense.product(&pooled)?;
+        let mut pooled = self.activation.with_bias(dense, self.dense.bias())?;
+        if let Some(norm) = &self.norm {
+            pooled = norm.forward(&pooled)?;
+        }
         self.classifier.forward(&pooled)?.flatten_all()?.to_vec1()
     }
 
@@ -76,6 +148,10 @@ impl PooledHead {
         PooledState {
             best: vec![f32::NEG_INFINITY; self.labels],
             window: vec![0; self.labels],
+            sum: match self.aggregate {
+                Aggregate::Max => Vec::new(),
+                Aggregate::Mean => vec![0.0; self.labels],
+            },
             windows: Vec::new(),
         }
     }
@@ -85,6 +161,7 @@ impl PooledHead {
         for window in windows {
             let number = state.windows.len() as u32;
             state.windows.extend(window.spans.iter().cloned());
+            state.sum.iter_mut().zip(&window.rows).for_each(|(sum, logit)| *sum += logit);
             for (label, &logit) in window.rows.iter().enumerate() {
                 // Written so that NaN is kept, and found when the logits are checked.
                 if logit > state.best[label] || logit.is_nan() {
@@ -98,12 +175,30 @@ impl PooledHead {
 
 impl PooledState {
     pub(super) fn logits(&self) -> Vec<f32> {
-        self.best.clone()
+        if self.sum.is_empty() {
+            return self.best.clone();
+        }
+        let windows = self.windows.len() as f32;
+        self.sum.iter().map(|sum| sum / windows).collect()
     }
 
     pub(super) fn support(&self, label: usize) -> Vec<Support> {
         let logit = self.best[label];
         let tokens = self.windows[self.window[label] as usize].clone();
-        vec![Support { tokens, contribution: logit, logit_alone: logit }]
+        let contribution =
+            if self.sum.is_empty() { logit } else { logit / self.windows.len() as f32 };
+        vec![Support { tokens, contribution, logit_alone: logit }]
     }
+}
+
+/// ModernBERT normalises what it has activated.
+fn load_norm(weights: &Weights, config: &Config, device: &Device) -> Result<Option<Norm>> {
+    if config.family != Family::Modernbert {
+        return Ok(None);
+    }
+    let spec = NormSpec {
+        has_bias: config.has_norm_bias(),
+        ..NormSpec::plain(config.hidden_size, config.layer_norm_eps)
+    };
+    Norm::load(weights, "head.norm", spec, device).map(Some)
 }

@@ -1,0 +1,100 @@
+//! The files of a folder: each is read once, hashed, and compared with the manifest.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::error::{Error, Result};
+
+/// What a bundle's manifest is called.
+pub(super) const MANIFEST: &str = "manifest.json";
+
+/// A folder whose files are read through it.
+pub(crate) struct Files {
+    folder: PathBuf,
+    /// sha256 of each file; nothing is checked where the map is empty.
+    expected: BTreeMap<String, String>,
+    /// Name and sha256 of what was read so far.
+    read: Vec<(String, String)>,
+}
+
+impl Files {
+    pub(crate) fn of(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), expected: BTreeMap::new(), read: Vec::new() }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// From here on files must have these sums.
+    pub(crate) fn expect(&mut self, sums: BTreeMap<String, String>) {
+        self.expected = sums;
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.path(name).is_file()
+    }
+
+    /// The first of `names` that is there.
+    pub(crate) fn first<'n>(&self, names: &[&'n str]) -> Option<&'n str> {
+        names.iter().copied().find(|name| self.has(name))
+    }
+
+    pub(crate) fn read(&mut self, name: &str) -> Result<Vec<u8>> {
+        let path = self.path(name);
+        let bytes =
+            std::fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        let found = sha256(&bytes);
+        match self.expected.get(name) {
+            Some(expected) if *expected != found => {
+                return Err(Error::Checksum { path, expected: expected.clone(), found });
+            }
+            None if !self.expected.is_empty() => {
+                let problem = format!("lists no sha256 for {name}");
+                return Err(Error::Inconsistent { path: self.path(MANIFEST), problem });
+            }
+            _ => {}
+        }
+        self.read.push((name.to_owned(), found));
+        Ok(bytes)
+    }
+
+    /// Reads and parses a JSON file.
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(&mut self, name: &str) -> Result<T> {
+        let path = self.path(name);
+        serde_json::from_slice(&self.read(name)?).map_err(|source| Error::Json { path, source })
+    }
+
+    /// Verifies what the manifest lists and nobody asked for, e.g. the card.
+    pub(crate) fn verify_rest(&mut self) -> Result<()> {
+        let names: Vec<String> = self.expected.keys().cloned().collect();
+        let unread = |name: &&String| !self.read.iter().any(|(read, _)| read == *name);
+        let rest: Vec<&String> = names.iter().filter(unread).collect();
+        rest.into_iter().try_for_each(|name| self.read(name).map(drop))
+    }
+
+    /// sha256 over the files that were read.
+    pub(crate) fn digest(mut self) -> String {
+        self.read.sort();
+        self.read.dedup();
+        let lines: Vec<String> =
+            self.read.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
+        sha256(lines.concat().as_bytes())
+    }
+}
+
+/// sha256 in hexadecimal.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

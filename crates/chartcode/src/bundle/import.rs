@@ -1,0 +1,342 @@
+//! From a published checkpoint to a bundle: what it is, read from its keys and the files beside it.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::checkpoint::Checkpoint;
+use super::files::Files;
+use super::label_files::{self, FoundLabels};
+use super::labels::Labels;
+use super::layouts::{CHUNK, HeadLayout};
+use super::manifest::{FORMAT, LabelSource, Manifest};
+use super::weights::Weights;
+use super::{Bundle, CONFIG, export, tokenizer_files};
+use crate::decide::Thresholds;
+use crate::encoder::Config;
+use crate::error::{Error, Result};
+use crate::padding::PaddingMode;
+use crate::preprocess::Preprocess;
+use crate::score::Calibration;
+use crate::windows::WindowRule;
+
+/// What the files do not say, or what is to be different from what they say.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ImportOptions {
+    /// A folder with `config.json` and tokenizer, where the checkpoint has none beside it.
+    pub encoder: Option<PathBuf>,
+    /// The label order, in any of the published forms.
+    pub labels: Option<PathBuf>,
+    /// The threshold for review, instead of the one that the checkpoint holds.
+    pub threshold: Option<f64>,
+    /// How padding takes part, instead of how it did in the layout's publication.
+    pub padding_mode: Option<PaddingMode>,
+    /// What is done to the text, instead of what was done in the layout's publication.
+    pub preprocess: Option<Preprocess>,
+    /// Tokens of a window.
+    pub window_tokens: Option<usize>,
+    /// Short name of the code system, e.g. `icd10cm`.
+    pub system: Option<String>,
+    /// Name and edition of the code set.
+    pub code_set: Option<String>,
+    /// The bundle's name; that of the folder by default.
+    pub id: Option<String>,
+    /// The licence of the weights.
+    pub licence: Option<String>,
+}
+
+/// What was found in a checkpoint.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Findings {
+    /// Files the weights were read from.
+    pub weights: Vec<String>,
+    /// The encoder's family, `model_type`.
+    pub encoder: String,
+    /// The prefix of the encoder's keys.
+    pub prefix: String,
+    /// The head's layout, where there is a head.
+    pub head: Option<String>,
+    /// Tensors that the model uses.
+    pub used: usize,
+    /// Entries of the files that it has no use for.
+    pub ignored: Vec<String>,
+    /// Labels, and where their order came from.
+    pub labels: Option<(usize, String)>,
+    /// Where the threshold came from.
+    pub threshold: String,
+    /// What the files do not say and was taken to be so.
+    pub assumed: Vec<String>,
+}
+
+/// A checkpoint that was understood: a bundle in memory, ready to be used or written.
+#[derive(Debug)]
+pub struct Import {
+    pub(super) bundle: Bundle,
+    pub(super) config_bytes: Vec<u8>,
+    findings: Findings,
+}
+
+impl Import {
+    /// Reads a checkpoint: a folder, or a weights file with its folder around it.
+    ///
+    /// # Errors
+    /// [`Error::NotABundle`] where a file is missing, [`Error::Checkpoint`] where tensors are of
+    /// no known head, [`Error::Labels`] where the label order is missing or has another length
+    /// than the head, [`Error::Pickle`] and others for damaged files.
+    pub fn open(source: impl AsRef<Path>, options: &ImportOptions) -> Result<Self> {
+        let source = source.as_ref();
+        let (folder, name) = locate(source)?;
+        let mut files = Files::of(&folder);
+        let mut around = options.encoder.as_deref().map(Files::of);
+        let config_files = around.as_mut().unwrap_or(&mut files);
+        if !config_files.has(CONFIG) {
+            return Err(Error::NotABundle {
+                path: config_files.folder().to_owned(),
+                missing: CONFIG,
+            });
+        }
+        let config_bytes = config_files.read(CONFIG)?;
+        let config = Config::parse(&config_files.path(CONFIG), &config_bytes)?;
+        let own_tokenizer = tokenizer_files::is_there(&files);
+        let tokenizer_folder =
+            if own_tokenizer { &mut files } else { around.as_mut().unwrap_or(&mut files) };
+        let tokenizer = tokenizer_files::read(tokenizer_folder, &config.model_type)?;
+        let checkpoint = Checkpoint::read(&mut files, &name)?;
+        let layout = HeadLayout::detect(&checkpoint.weights, &config)?;
+        let found = match &layout {
+            Some(_) => label_files::find(&mut files, options.labels.as_deref(), &config)?,
+            None => None,
+        };
+        let mut findings = Findings::start(&checkpoint, &config, layout.as_ref());
+        let manifest = Draft { options, config: &config, layout: layout.as_ref() }.manifest(
+            &name_of(&folder),
+            checkpoint.threshold,
+            found.is_some(),
+            &mut findings,
+        );
+        let labels = match &layout {
+            Some(layout) => checked(found, layout, &checkpoint.weights, &folder, &mut findings)?,
+            None => Labels::default(),
+        };
+        let bundle = Bundle {
+            path: folder,
+            digest: files.digest(),
+            manifest,
+            config,
+            tokenizer,
+            labels,
+            encoder_weights: checkpoint.weights,
+            head_weights: None,
+        };
+        Ok(Self { bundle, config_bytes, findings })
+    }
+
+    /// Builds the model, so that every tensor is known to fit, and tells what was found.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] with all keys that are missing or mis-shaped.
+    pub fn check(&mut self) -> Result<&Findings> {
+        self.bundle.build(&candle_core::Device::Cpu)?;
+        let weights = &self.bundle.encoder_weights;
+        let used = weights.used();
+        self.findings.used = used.len();
+        let unused = weights.keys().into_iter().filter(|key| !used.iter().any(|used| used == key));
+        self.findings.ignored.extend(unused.map(str::to_owned));
+        self.findings.ignored.sort();
+        self.findings.ignored.dedup();
+        Ok(&self.findings)
+    }
+
+    /// What the bundle will say of itself.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.bundle.manifest
+    }
+
+    /// Writes the bundle into a new folder, with a manifest, checksums and a card.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] where the folder has something in it, [`Error::Write`].
+    pub fn write(&self, out: impl AsRef<Path>, precision: export::Precision) -> Result<()> {
+        export::write(self, &self.findings, out.as_ref(), precision)
+    }
+
+    /// The bundle, to be used without being written.
+    pub(super) fn into_bundle(self) -> Bundle {
+        self.bundle
+    }
+}
+
+impl Findings {
+    fn start(checkpoint: &Checkpoint, config: &Config, layout: Option<&HeadLayout>) -> Self {
+        let keys = crate::encoder::Keys::detect(&checkpoint.weights, config);
+        Self {
+            weights: checkpoint.files.clone(),
+            encoder: config.model_type.clone(),
+            prefix: keys.prefix().to_owned(),
+            head: layout.map(|layout| layout.name.to_owned()),
+            used: 0,
+            ignored: checkpoint.ignored.clone(),
+            labels: None,
+            threshold: String::new(),
+            assumed: Vec::new(),
+        }
+    }
+}
+
+/// What a manifest is drafted from.
+struct Draft<'a> {
+    options: &'a ImportOptions,
+    config: &'a Config,
+    layout: Option<&'a HeadLayout>,
+}
+
+impl Draft<'_> {
+    fn manifest(
+        &self,
+        folder_name: &str,
+        stored_threshold: Option<f64>,
+        has_labels: bool,
+        findings: &mut Findings,
+    ) -> Manifest {
+        let options = self.options;
+        let layout = self.layout;
+        let attends = layout.is_some_and(|layout| layout.spec.attends_to_tokens());
+        let windows = self.windows(attends, findings);
+        let mut assume = |given: bool, what: String| {
+            if attends && !given {
+                findings.assumed.push(what);
+            }
+        };
+        let padding_mode = options.padding_mode.unwrap_or_else(|| self.published_padding());
+        assume(
+            options.padding_mode.is_some(),
+            format!("padding_mode {}, as in the publication", name(&padding_mode)),
+        );
+        let preprocess = options
+            .preprocess
+            .unwrap_or_else(|| layout.map_or(Preprocess::None, |layout| layout.preprocess));
+        assume(
+            options.preprocess.is_some(),
+            format!("preprocess {}, as in the publication", name(&preprocess)),
+        );
+        let system = options.system.clone().unwrap_or_else(|| "unknown".to_owned());
+        Manifest {
+            format: FORMAT,
+            id: options.id.clone().unwrap_or_else(|| folder_name.to_owned()),
+            version: "unversioned".to_owned(),
+            description: layout.map_or_else(
+                || format!("{} encoder, imported", self.config.model_type),
+                |layout| format!("{} on {}, imported", layout.name, self.config.model_type),
+            ),
+            architecture: self.config.model_type.clone(),
+            licence: options.licence.clone().unwrap_or_else(|| "not stated".to_owned()),
+            windows,
+            preprocess,
+            padding_mode,
+            head: layout.map(|layout| layout.spec.clone()),
+            labels: has_labels.then(|| LabelSource {
+                file: export::LABELS.to_owned(),
+                code_set: options.code_set.clone().unwrap_or_else(|| "not stated".to_owned()),
+                system,
+                effective: None,
+            }),
+            thresholds: self.thresholds(stored_threshold, findings),
+            calibration: Calibration::default(),
+            data: Vec::new(),
+            files: std::collections::BTreeMap::new(),
+        }
+    }
+
+    fn windows(&self, attends: bool, findings: &mut Findings) -> WindowRule {
+        let longest = self.config.longest_window();
+        if !attends {
+            let max_tokens = self.options.window_tokens.unwrap_or(longest);
+            return WindowRule::Fixed { max_tokens, overlap: 0 };
+        }
+        let max_tokens = self.options.window_tokens.unwrap_or_else(|| {
+            let chunk = CHUNK.min(longest);
+            findings.assumed.push(format!("windows of {chunk} tokens, as in the publication"));
+            chunk
+        });
+        WindowRule::Document { max_tokens }
+    }
+
+    /// Padding is published for encoders with a table of positions only.
+    fn published_padding(&self) -> PaddingMode {
+        match self.layout {
+            Some(layout) if self.config.knows_padding() => layout.padding,
+            _ => PaddingMode::None,
+        }
+    }
+
+    fn thresholds(&self, stored: Option<f64>, findings: &mut Findings) -> Thresholds {
+        let default = Thresholds::default();
+        let (review, source) = match (self.options.threshold, stored) {
+            (Some(given), _) => (given, "as asked for"),
+            (None, Some(stored)) => (stored, "from the checkpoint"),
+            (None, None) => (default.review, "the default: the checkpoint holds none"),
+        };
+        findings.threshold = format!("{review}, {source}");
+        Thresholds { review, accept: None }
+    }
+}
+
+/// The folder of a checkpoint and the name of its weights.
+fn locate(source: &Path) -> Result<(PathBuf, String)> {
+    if source.is_file() {
+        let name = source.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let folder = match source.parent() {
+            Some(folder) if folder != Path::new("") => folder.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        return Ok((folder, name));
+    }
+    let missing = if source.join(CONFIG).is_file() { "model.safetensors" } else { CONFIG };
+    match Checkpoint::find(&Files::of(source)) {
+        Some(name) => Ok((source.to_owned(), name)),
+        None => Err(Error::NotABundle { path: source.to_owned(), missing }),
+    }
+}
+
+/// The labels, as many as the head has rows.
+fn checked(
+    found: Option<FoundLabels>,
+    layout: &HeadLayout,
+    weights: &Weights,
+    folder: &Path,
+    findings: &mut Findings,
+) -> Result<Labels> {
+    let rows = weights.shape(&layout.label_key).and_then(|shape| shape.first()).copied();
+    let Some(FoundLabels { labels, source }) = found else {
+        return Err(Error::Labels {
+            path: folder.to_owned(),
+            problem: format!("no label order for the head's {} labels", rows.unwrap_or(0)),
+        });
+    };
+    match rows {
+        Some(rows) if rows != labels.len() => Err(Error::Labels {
+            path: folder.to_owned(),
+            problem: format!("{source} has {} labels, the head {rows}", labels.len()),
+        }),
+        _ => {
+            findings.labels = Some((labels.len(), source));
+            Ok(labels)
+        }
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    let absolute = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    absolute.file_name().map_or_else(|| "bundle".to_owned(), |n| n.to_string_lossy().into_owned())
+}
+
+/// How a manifest spells a value.
+fn name(value: &impl Serialize) -> String {
+    serde_json::to_value(value)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}

@@ -1,0 +1,77 @@
+//! The feed-forward block: up, activate, down; in newer families with a gate.
+
+use candle_core::{Result, Tensor};
+
+use super::Parts;
+use super::config::Activation;
+use super::linear::Linear;
+use crate::error::Stage as _;
+
+#[derive(Debug)]
+pub(super) struct FeedForward {
+    /// To I values, or to twice as many where the second half multiplies the activated first.
+    up: Linear,
+    gated: Option<usize>,
+    activation: Activation,
+    down: Linear,
+}
+
+impl FeedForward {
+    pub(super) fn load(parts: &Parts<'_>, index: usize) -> crate::error::Result<Self> {
+        let config = parts.config;
+        let (narrow, wide) = (config.hidden_size, config.intermediate_size);
+        let down = parts.keys.layer(index, parts.keys.layout.down);
+        let sizes = (wide, narrow);
+        let gated = config.family.is_gated().then_some(wide);
+        Ok(Self {
+            up: load_up(parts, index, gated.map_or(wide, |wide| 2 * wide))?,
+            gated,
+            activation: config.hidden_act,
+            down: Linear::load_with(parts.weights, &down, sizes, config.bias.down, parts.device)?,
+        })
+    }
+
+    /// `[rows, H]` → `[rows, H]`.
+    pub(super) fn forward(&self, hidden: &Tensor) -> Result<Tensor> {
+        let product = self.up.product(hidden)?;
+        let wide = match self.gated {
+            None => self.activation.with_bias(product, self.up.bias())?,
+            Some(wide) => {
+                let bias = |start| self.up.bias().narrow(0, start, wide)?.contiguous();
+                let active = product.narrow(1, 0, wide)?.contiguous()?;
+                let active = self.activation.with_bias(active, &bias(0)?)?;
+                let gate = product.narrow(1, wide, wide)?.broadcast_add(&bias(wide)?)?;
+                (active * gate)?
+            }
+        };
+        self.down.forward(&wide)
+    }
+}
+
+/// The first product, from one tensor or two.
+fn load_up(parts: &Parts<'_>, index: usize, rows: usize) -> crate::error::Result<Linear> {
+    let (layout, device) = (parts.keys.layout, parts.device);
+    let size = parts.config.hidden_size;
+    let each = rows / layout.up.len();
+    let tensors = |kind: &str, shape: &[usize]| -> crate::error::Result<Vec<Tensor>> {
+        let key = |name: &&str| parts.keys.layer(index, &format!("{name}.{kind}"));
+        layout.up.iter().map(|name| parts.weights.tensor(&key(name), shape, device)).collect()
+    };
+    let join = |tensors: &[Tensor]| {
+        let joined = Tensor::cat(tensors, 0)?;
+        if !layout.gate_second {
+            return Ok(joined);
+        }
+        let half = rows / 2;
+        Tensor::cat(&[joined.narrow(0, half, half)?, joined.narrow(0, 0, half)?], 0)
+    };
+    let weights = tensors("weight", &[each, size])?;
+    let weight = parts.weights.derive(&[rows, size], device, || join(&weights))?;
+    let bias = if parts.config.bias.up {
+        let biases = tensors("bias", &[each])?;
+        Some(parts.weights.derive(&[rows], device, || join(&biases))?)
+    } else {
+        None
+    };
+    Linear::new(&weight, bias).stage("loading weights")
+}

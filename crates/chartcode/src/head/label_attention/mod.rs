@@ -1,0 +1,222 @@
+//! Heads in which each label attends to the chart's tokens: LAAT and cross-attention.
+
+mod exp;
+mod load;
+mod softmax;
+mod values;
+
+use std::ops::Range;
+
+use candle_core::{Device, Tensor};
+use rayon::prelude::*;
+
+use super::{TokenShare, WindowFeatures};
+use crate::batch::Window;
+use crate::encoder::Linear;
+use crate::error::{Result, Stage as _};
+pub(super) use load::Sizes;
+use softmax::Softmax;
+use values::Values;
+
+/// Tokens are multiplied this many at a time, the last ones filled up with zeros. Fixed, so that
+/// the matrix library does the same sums whatever the chart's length.
+const BLOCK_TOKENS: usize = 128;
+
+/// Labels are scored this many at a time: with the tokens of a block their vectors and scores stay
+/// in a core's second-level cache.
+const BLOCK_LABELS: usize = 256;
+
+/// Labels whose tokens are weighed at a time when evidence is looked for.
+const EVIDENCE_LABELS: usize = 64;
+
+/// Label attention: `α = softmax over all tokens of the chart of key(x) · query_l`, and from the
+/// tokens' values weighted by α to a logit.
+///
+/// Streamed over tokens and labels: the scores of all tokens and all labels are never in memory
+/// together.
+#[derive(Debug)]
+pub(crate) struct LabelAttention {
+    /// From hidden states to keys.
+    key: Linear,
+    /// LAAT's keys go through tanh.
+    squashes: bool,
+    /// `[labels, H]`.
+    queries: Tensor,
+    values: Values,
+    labels: usize,
+    width: usize,
+}
+
+/// Running softmax and sums for one chart, a block of labels each.
+#[derive(Debug)]
+pub(crate) struct LabelState {
+    blocks: Vec<LabelBlock>,
+}
+
+#[derive(Debug)]
+struct LabelBlock {
+    labels: Range<usize>,
+    softmax: Softmax,
+    /// Sums of weighted values: one number a label, or a vector.
+    sums: Vec<f32>,
+}
+
+/// Up to [`BLOCK_TOKENS`] tokens of a chart.
+struct TokenBlock {
+    /// `[BLOCK_TOKENS, H]`.
+    keys: Tensor,
+    /// `[BLOCK_TOKENS, H]`: what values are computed from.
+    values: Tensor,
+    /// How many are not filling.
+    count: usize,
+}
+
+impl LabelAttention {
+    #[expect(clippy::unused_self, reason = "the same call as on the other heads")]
+    /// The hidden states themselves, each with the chart's token that it stands for.
+    pub(super) fn features(
+        &self,
+        hidden: &Tensor,
+        windows: &[&Window],
+    ) -> Result<Vec<WindowFeatures>> {
+        let mut start = 0;
+        windows
+            .iter()
+            .map(|window| {
+                let count = window.ids.len();
+                let rows = hidden.narrow(0, start, count).and_then(|rows| rows.flatten_all());
+                let rows = rows.and_then(|rows| rows.to_vec1()).stage("the head")?;
+                start += count;
+                let spans = (0..count).map(|row| window.tokens_of(row)).collect();
+                Ok(WindowFeatures { spans, rows })
+            })
+            .collect()
+    }
+
+    pub(super) fn start(&self) -> LabelState {
+        let blocks = (0..self.labels).step_by(BLOCK_LABELS).map(|first| {
+            let labels = first..(first + BLOCK_LABELS).min(self.labels);
+            LabelBlock {
+                softmax: Softmax::new(labels.len()),
+                sums: vec![0.0; labels.len() * self.values.width()],
+                labels,
+            }
+        });
+        LabelState { blocks: blocks.collect() }
+    }
+
+    pub(super) fn absorb(&self, state: &mut LabelState, windows: &[WindowFeatures]) -> Result<()> {
+        let tokens = self.token_blocks(windows).stage("the head")?;
+        state
+            .blocks
+            .par_iter_mut()
+            .try_for_each(|block| {
+                tokens.iter().try_for_each(|tokens| self.absorb_block(block, tokens))
+            })
+            .stage("the head")
+    }
+
+    fn absorb_block(&self, block: &mut LabelBlock, tokens: &TokenBlock) -> candle_core::Result<()> {
+        let labels = block.labels.clone();
+        let queries = self.queries.narrow(0, labels.start, labels.len())?;
+        let mut weights = flat(&tokens.keys.matmul(&queries.t()?)?)?;
+        weights.truncate(tokens.count * labels.len());
+        let shrink = block.softmax.absorb(&mut weights);
+        self.values.add(&mut block.sums, &shrink, weights, (&tokens.values, labels))
+    }
+
+    /// The windows' rows in blocks of fixed size.
+    fn token_blocks(&self, windows: &[WindowFeatures]) -> candle_core::Result<Vec<TokenBlock>> {
+        let mut rows: Vec<f32> = Vec::new();
+        for window in windows {
+            rows.extend(&window.rows);
+        }
+        let block = BLOCK_TOKENS * self.width;
+        rows.par_chunks(block)
+            .map(|rows| {
+                let count = rows.len() / self.width;
+                let mut rows = rows.to_vec();
+                rows.resize(block, 0.0);
+                let hidden = Tensor::from_vec(rows, (BLOCK_TOKENS, self.width), &Device::Cpu)?
+                    .to_device(self.queries.device())?;
+                let keys = self.key.forward(&hidden)?;
+                let keys = if self.squashes { keys.tanh()? } else { keys };
+                Ok(TokenBlock { keys, values: self.values.of_tokens(&hidden)?, count })
+            })
+            .collect()
+    }
+
+    /// One logit a label.
+    pub(super) fn logits(&self, state: &LabelState) -> Vec<f32> {
+        let of_block = |block: &LabelBlock| -> Vec<f32> {
+            let width = self.values.width();
+            let sums = block.sums.chunks_exact(width).zip(&block.softmax.sum);
+            let labels = block.labels.clone().zip(sums);
+            labels.map(|(label, (sums, total))| self.values.logit(label, sums, *total)).collect()
+        };
+        state.blocks.par_iter().flat_map_iter(of_block).collect()
+    }
+
+    /// What each row of the windows adds to each of `labels`: for every label a share a row, in
+    /// the rows' order. The state must be that of the whole chart.
+    pub(super) fn shares(
+        &self,
+        state: &LabelState,
+        labels: &[usize],
+        windows: &[WindowFeatures],
+        mut each: impl FnMut(usize, &[TokenShare]),
+    ) -> Result<()> {
+        let tokens = self.token_blocks(windows).stage("evidence")?;
+        let spans: Vec<&Range<usize>> = windows.iter().flat_map(|window| &window.spans).collect();
+        for (number, labels) in labels.chunks(EVIDENCE_LABELS).enumerate() {
+            let mut first = 0;
+            for tokens in &tokens {
+                let spans = &spans[first..first + tokens.count];
+                let shares = self.shares_of(state, labels, tokens, spans).stage("evidence")?;
+                for (at, shares) in shares.iter().enumerate() {
+                    each(number * EVIDENCE_LABELS + at, shares);
+                }
+                first += tokens.count;
+            }
+        }
+        Ok(())
+    }
+
+    fn shares_of(
+        &self,
+        state: &LabelState,
+        labels: &[usize],
+        tokens: &TokenBlock,
+        spans: &[&Range<usize>],
+    ) -> candle_core::Result<Vec<Vec<TokenShare>>> {
+        let numbers: Vec<u32> = labels.iter().map(|&label| label as u32).collect();
+        let numbers = Tensor::from_vec(numbers, labels.len(), self.queries.device())?;
+        let queries = self.queries.index_select(&numbers, 0)?;
+        let scores = flat(&tokens.keys.matmul(&queries.t()?)?)?;
+        let block = |label: usize| &state.blocks[label / BLOCK_LABELS];
+        let sums = |label: usize| {
+            let (width, at) = (self.values.width(), label % BLOCK_LABELS);
+            let block = block(label);
+            (&block.sums[at * width..(at + 1) * width], block.softmax.sum[at])
+        };
+        let worth = self.values.worth(&tokens.values, labels, sums)?;
+        Ok(labels
+            .iter()
+            .enumerate()
+            .map(|(column, &label)| {
+                let softmax = &block(label).softmax;
+                let share = |(row, tokens): (usize, &&Range<usize>)| {
+                    let at = row * labels.len() + column;
+                    let attention = softmax.share(label % BLOCK_LABELS, scores[at]);
+                    let contribution = attention * worth[at];
+                    TokenShare { tokens: (*tokens).clone(), attention, contribution }
+                };
+                spans.iter().enumerate().map(share).collect()
+            })
+            .collect())
+    }
+}
+
+fn flat(x: &Tensor) -> candle_core::Result<Vec<f32>> {
+    x.flatten_all()?.to_vec1()
+}

@@ -1,0 +1,91 @@
+//! Steps 2 and 3 for one chart: tokens, and the windows that the encoder reads.
+
+use std::ops::Range;
+
+use crate::batch::Window;
+use crate::bundle::Manifest;
+use crate::chart::Chart;
+use crate::error::{Error, Result};
+use crate::head::{Cut, Head, PooledSpan};
+use crate::tokens::{Tokenizer, Tokens};
+use crate::windows::WindowRule;
+
+/// A chart on its way: its tokens, and the windows they were cut into.
+pub(crate) struct Prepared {
+    pub(crate) tokens: Tokens,
+    pub(crate) windows: Vec<Window>,
+}
+
+/// What turns a chart into windows.
+pub(crate) struct Preparation<'a> {
+    pub(crate) manifest: &'a Manifest,
+    pub(crate) tokenizer: &'a Tokenizer,
+    pub(crate) head: Option<&'a Head>,
+    /// The padding token.
+    pub(crate) padding: u32,
+}
+
+impl Preparation<'_> {
+    /// Tokens of a chart, each with its span of the chart's own text.
+    pub(crate) fn tokens(&self, chart: &Chart) -> Result<Tokens> {
+        self.tokenizer.encode_with(chart, self.manifest.preprocess)
+    }
+
+    pub(crate) fn prepare(&self, chart: &Chart) -> Result<Prepared> {
+        let tokens = self.tokens(chart)?;
+        if tokens.is_empty() {
+            return Err(Error::NoTokens { id: chart.id().to_owned() });
+        }
+        let windows = match self.manifest.windows {
+            WindowRule::Document { max_tokens } => self.document(&tokens, max_tokens),
+            rule => self.windows(chart, &tokens, rule),
+        };
+        Ok(Prepared { tokens, windows })
+    }
+
+    /// Windows with special tokens of their own.
+    fn windows(&self, chart: &Chart, tokens: &Tokens, rule: WindowRule) -> Vec<Window> {
+        let (prefix, suffix) = (self.tokenizer.prefix(), self.tokenizer.suffix());
+        rule.cut(chart.text(), tokens, prefix.len() + suffix.len())
+            .into_iter()
+            .map(|window| {
+                let ids = [prefix, &tokens.ids[window.clone()], suffix].concat();
+                self.window(ids, window, prefix.len())
+            })
+            .collect()
+    }
+
+    /// Windows of a chart that has special tokens around all of it, and padding behind them.
+    fn document(&self, tokens: &Tokens, length: usize) -> Vec<Window> {
+        let (prefix, suffix) = (self.tokenizer.prefix(), self.tokenizer.suffix());
+        let mut ids = [prefix, &tokens.ids, suffix].concat();
+        let read = ids.len();
+        let mode = self.manifest.padding_mode;
+        ids.resize(read + mode.count(read, length), self.padding);
+        let own = prefix.len()..prefix.len() + tokens.len();
+        ids.chunks(length)
+            .enumerate()
+            .map(|(number, ids)| {
+                let start = number * length;
+                let clip = |at: usize| at.clamp(own.start, own.end);
+                let tokens = clip(start) - own.start..clip(start + ids.len()) - own.start;
+                let lead = clip(start) - start.min(clip(start));
+                let window = self.window(ids.to_vec(), tokens, lead);
+                // Behind a chart's last token everything is padding, which may be masked.
+                let visible = read.saturating_sub(start).min(ids.len());
+                let keys = if mode.is_seen_by_tokens() { ids.len() } else { visible };
+                Window { keys, ..window }
+            })
+            .collect()
+    }
+
+    fn window(&self, ids: Vec<u32>, tokens: Range<usize>, lead: usize) -> Window {
+        let cut = Cut { ids: &ids, window: tokens.clone(), lead };
+        let spans = self.spans(&cut);
+        Window { keys: ids.len(), lead, tokens, spans, ids }
+    }
+
+    fn spans(&self, cut: &Cut<'_>) -> Vec<PooledSpan> {
+        self.head.map_or_else(Vec::new, |head| head.spans(cut))
+    }
+}
