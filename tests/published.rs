@@ -299,9 +299,35 @@ fn smaller_weights_choose_nearly_the_same_codes() {
             decided += exact.len();
         }
         assert!(decided >= 60, "too few decisions to mean anything");
-        println!("{encoder:<18} of {decided} decisions bf16 changes {}, int8 {}", changed[0], changed[1]);
+        println!(
+            "{encoder:<18} of {decided} decisions bf16 changes {}, int8 {}",
+            changed[0], changed[1]
+        );
         total = [total[0] + changed[0], total[1] + changed[1]];
     }
     // Measured: 2 and 9 of 1,428. The models are tiny and random, their logits crowd around 0.
     assert!(total[0] <= 7 && total[1] <= 14, "bf16 and int8 change {total:?} decisions");
+}
+
+/// What a classification head's logit loses without each token, against PyTorch with the token
+/// hidden from the first one in the last layer, or left out of the mean.
+#[test]
+fn classification_heads_say_what_each_token_brings() {
+    let golden = json_file(&parity("evidence.json"));
+    for (encoder, reference) in golden.as_object().unwrap() {
+        let engine = Engine::load(parity(encoder), Options::new()).unwrap();
+        let chart = chart("golden", text(&reference["text"]));
+        let rows: Vec<Vec<f32>> =
+            reference["contributions"].as_array().unwrap().iter().map(floats).collect();
+        for label in 0..engine.labels().len() {
+            let support = engine.token_support(&chart, label).unwrap().unwrap();
+            let ours: Vec<f32> = support.iter().map(|token| token.contribution).collect();
+            let expected: Vec<f32> = rows.iter().map(|row| row[label]).collect();
+            assert_eq!(ours.len(), expected.len());
+            let difference = difference(&ours, &expected);
+            assert!(difference <= LOGIT, "{encoder} {label}: off by {difference:e}");
+            let attention: f32 = support.iter().map(|token| token.attention).sum();
+            assert!((attention - 1.0).abs() < 1e-5, "{encoder}: attention sums to {attention}");
+        }
+    }
 }

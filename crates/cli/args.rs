@@ -3,13 +3,15 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use chartcode::{Device, Options};
+use chartcode::{Device, EvidenceKind, Options};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+pub(crate) use crate::import_args::ImportArgs;
 
 /// Codes clinical charts on your own machine: text in, medical codes with evidence out.
 ///
-/// Nothing about a patient leaves the machine: chartcode opens no network connection and writes
-/// no log.
+/// Nothing about a patient leaves the machine: chartcode writes no log and opens no network
+/// connection, unless `import` is told to fetch a model with --allow-network.
 #[derive(Debug, Parser)]
 #[command(
     name = "chartcode",
@@ -30,6 +32,8 @@ pub(crate) enum Command {
     Scores(ScoresArgs),
     /// Print the vectors of charts, one JSON object a chart.
     Embed(EmbedArgs),
+    /// Turn a published checkpoint into a bundle.
+    Import(ImportArgs),
     /// Say what a bundle is made of and verify its checksums.
     Inspect(InspectArgs),
     /// Print a completion script for a shell.
@@ -64,6 +68,11 @@ pub(crate) struct CodeArgs {
     /// Suggest codes whose probability is above P (0 to 1), instead of the bundle's threshold.
     #[arg(short = 't', long, value_name = "P")]
     pub(crate) threshold: Option<f64>,
+
+    /// By what the passages that support a code are chosen. Attention and contribution differ for
+    /// heads in which labels attend to tokens (PLM-ICD and its successors).
+    #[arg(short, long, value_enum, default_value_t = Evidence::Contribution, value_name = "KIND")]
+    pub(crate) evidence: Evidence,
 
     /// Write to FILE. Until all charts are done the reports are in FILE.part; run the same
     /// command again after an interruption to go on from there.
@@ -183,6 +192,27 @@ pub(crate) enum Format {
     Jsonl,
     /// A row a code; a chart without codes has one row without a code.
     Csv,
+}
+
+/// By what passages are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Evidence {
+    /// Show none.
+    None,
+    /// By the code's attention to them.
+    Attention,
+    /// By what they add to the code's logit.
+    Contribution,
+}
+
+impl From<Evidence> for EvidenceKind {
+    fn from(evidence: Evidence) -> Self {
+        match evidence {
+            Evidence::None => Self::None,
+            Evidence::Attention => Self::Attention,
+            Evidence::Contribution => Self::Contribution,
+        }
+    }
 }
 
 /// How a bundle is described.

@@ -3,6 +3,9 @@
 mod args;
 mod commands;
 mod failures;
+#[cfg(feature = "hub")]
+mod hub;
+mod import_args;
 mod input;
 mod journal;
 mod output;
@@ -27,6 +30,7 @@ fn main() -> ExitCode {
         Command::Code(args) => commands::code::run(&args),
         Command::Scores(args) => commands::scores::run(&args),
         Command::Embed(args) => commands::embed::run(&args),
+        Command::Import(args) => commands::import::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     };

@@ -25,6 +25,21 @@ impl Progress {
         Self::new(None, args.quiet || bytes.is_some_and(|bytes| bytes < LONG))
     }
 
+    /// A spinner that says what is being done.
+    pub(crate) fn of_steps(quiet: bool) -> Self {
+        Self::new(None, quiet)
+    }
+
+    /// Says what is being done now.
+    pub(crate) fn step(&self, what: &'static str) {
+        self.bar.set_message(what);
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+
     fn new(bytes: Option<u64>, quiet: bool) -> Self {
         if quiet {
             return Self { bar: ProgressBar::hidden() };

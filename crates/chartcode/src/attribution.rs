@@ -1,4 +1,6 @@
-//! What each token of a chart is to a label, for heads in which labels attend to tokens.
+//! What each token of a chart is to a label.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -17,7 +19,8 @@ pub struct TokenSupport {
     pub span: Option<Span>,
     /// Its share of the label's attention; over all tokens they add up to 1.
     pub attention: f32,
-    /// What it adds to the logit. For LAAT the contributions and the label's bias add up to the
+    /// What it adds to the logit. For a classification head: what the logit of the label's best
+    /// window loses without it; other windows have no tokens here. For LAAT the contributions and the label's bias add up to the
     /// logit; for cross-attention they do with a number that depends on the label only, LayerNorm's
     /// divisor taken as that of the whole chart.
     pub contribution: f32,
@@ -36,7 +39,7 @@ pub(crate) fn token_support(
     engine.install(|| {
         let prepared = engine.prepare(chart)?;
         let scored = engine.score(chart, &prepared)?;
-        if !matches!(scored.state, State::Label(_)) {
+        if matches!(scored.state, State::Description(_)) {
             return Ok(None);
         }
         let mut support = Vec::new();
@@ -64,6 +67,9 @@ pub(crate) fn each_share(
         return Ok(());
     }
     let head = engine.head()?;
+    if matches!(scored.state, State::Pooled(_)) {
+        return each_window_share(engine, prepared, scored, labels, each);
+    }
     let mut kept = scored.features.as_deref();
     for segment in segments(&prepared.windows) {
         let again;
@@ -76,6 +82,30 @@ pub(crate) fn each_share(
             &again
         };
         head.shares(&scored.state, labels, own, &mut each)?;
+    }
+    Ok(())
+}
+
+/// As [`each_share`], for a head that takes each label's logit from one window: the shares of that
+/// window's rows.
+fn each_window_share(
+    engine: &Engine,
+    prepared: &Prepared,
+    scored: &Scored,
+    labels: &[usize],
+    mut each: impl FnMut(usize, &[TokenShare]),
+) -> Result<()> {
+    let head = engine.head()?;
+    let mut by_window: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (place, &label) in labels.iter().enumerate() {
+        if let Some(window) = head.decisive_window(&scored.state, label) {
+            by_window.entry(window).or_default().push(place);
+        }
+    }
+    for (window, places) in by_window {
+        let own: Vec<usize> = places.iter().map(|&place| labels[place]).collect();
+        let shares = head.window_shares(engine.encoder(), &prepared.windows[window], &own)?;
+        places.into_iter().zip(&shares).for_each(|(place, shares)| each(place, shares));
     }
     Ok(())
 }

@@ -175,7 +175,7 @@ impl Engine {
     }
 
     /// What every token of a chart is to a label, special tokens and padding included, in the
-    /// order in which the head reads them; nothing where the head does not weigh tokens.
+    /// order in which the head reads them; nothing for a description head, which weighs passages.
     ///
     /// # Errors
     /// As [`Engine::code`]; [`Error::Option`] where there is no such label.
@@ -360,19 +360,21 @@ impl Engine {
             return Ok(vec![Vec::new(); labels.len()]);
         }
         let spans = &prepared.tokens.spans;
-        let passages: Vec<Vec<Passage>> = match &scored.state {
-            State::Label(_) => {
-                let mut strongest = vec![Strongest::new(self.evidence); labels.len()];
-                attribution::each_share(self, prepared, scored, labels, |label, shares| {
-                    strongest[label].absorb(shares);
-                })?;
-                strongest.into_iter().map(|label| label.passages(chart.text(), spans)).collect()
-            }
-            state => {
-                let head = self.head()?;
-                let passages = |&label: &usize| self.passages(spans, head.support(state, label));
-                labels.iter().map(passages).collect()
-            }
+        let head = self.head()?;
+        let support = |label: usize| self.passages(spans, head.support(&scored.state, label));
+        let passages: Vec<Vec<Passage>> = if matches!(scored.state, State::Description(_)) {
+            labels.iter().map(|&label| support(label)).collect()
+        } else {
+            let mut strongest = vec![Strongest::new(self.evidence); labels.len()];
+            attribution::each_share(self, prepared, scored, labels, |place, shares| {
+                strongest[place].absorb(shares);
+            })?;
+            let passages = strongest.into_iter().map(|label| label.passages(chart.text(), spans));
+            // Where no token speaks for a code by itself, the window that does is shown.
+            let or_window = |(passages, &label): (Vec<Passage>, &usize)| {
+                if passages.is_empty() { support(label) } else { passages }
+            };
+            passages.zip(labels).map(or_window).collect()
         };
         Ok(passages.iter().map(|passages| evidence::gather(chart.text(), passages)).collect())
     }

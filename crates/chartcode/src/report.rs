@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decide::{Decision, Thresholds};
 use crate::evidence::Evidence;
+use crate::options::EvidenceKind;
 
 /// Version of the report's form. It grows when a field changes its meaning or goes away.
 pub const FORMAT: u32 = 1;
@@ -76,4 +77,7 @@ pub struct Stamp {
     pub thresholds: Thresholds,
     /// How many codes were asked for, where a number was given.
     pub top: Option<usize>,
+    /// By what passages were chosen.
+    #[serde(default)]
+    pub evidence: EvidenceKind,
 }

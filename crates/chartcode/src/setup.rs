@@ -71,5 +71,6 @@ pub(crate) fn stamp(bundle: &Bundle, thresholds: Thresholds, options: Options) -
         code_set: manifest.labels.as_ref().map_or_else(String::new, |l| l.code_set.clone()),
         thresholds,
         top: options.top,
+        evidence: options.evidence,
     }
 }

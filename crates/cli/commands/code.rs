@@ -13,8 +13,12 @@ use crate::output::{self, Paper};
 use crate::progress::Progress;
 
 pub(crate) fn run(args: &CodeArgs) -> anyhow::Result<Failures> {
-    let options =
-        args.engine.options().threshold(args.threshold).top(args.top.map(|top| top as usize));
+    let options = args
+        .engine
+        .options()
+        .threshold(args.threshold)
+        .top(args.top.map(|top| top as usize))
+        .evidence(args.evidence.into());
     let engine = load(&args.engine, options)?;
     engine.require_head()?;
     match &args.output {

@@ -123,7 +123,7 @@ fn print(inspection: &Inspection<'_>, out: &mut impl std::io::Write) -> std::io:
 }
 
 /// What happens to the text before the encoder, where anything does.
-fn text(manifest: &Manifest) -> String {
+pub(super) fn text(manifest: &Manifest) -> String {
     let preprocess = match manifest.preprocess {
         Preprocess::None => "",
         Preprocess::Mullenbach => "lower case, letters and digits only, no numbers (mullenbach)",
@@ -140,7 +140,7 @@ fn text(manifest: &Manifest) -> String {
     parts.join("; ")
 }
 
-fn windows(manifest: &Manifest) -> String {
+pub(super) fn windows(manifest: &Manifest) -> String {
     let rule = manifest.windows;
     let kind = match rule {
         chartcode::WindowRule::Fixed { .. } => "fixed length",

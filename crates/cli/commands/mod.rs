@@ -3,6 +3,7 @@
 pub(crate) mod code;
 pub(crate) mod completions;
 pub(crate) mod embed;
+pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod scores;
 

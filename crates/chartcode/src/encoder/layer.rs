@@ -42,12 +42,33 @@ impl Layer {
 
     /// `[rows, H]` → `[rows, H]`.
     pub(super) fn forward(&self, hidden: &Tensor, groups: &[Group]) -> Result<Tensor> {
+        let attended = self.attention.forward(&self.attention_input(hidden)?, groups)?;
+        self.finish(hidden, attended)
+    }
+
+    /// What the first token of a window gives without each of the window's tokens in turn: its
+    /// output if it could not attend to them in this layer, `[length, H]`, and the attention that
+    /// they have. `hidden` is the window's rows, `[length, H]`.
+    pub(super) fn without_each(&self, hidden: &Tensor) -> Result<(Tensor, Vec<f32>)> {
+        let length = hidden.dim(0)?;
+        let first = self.attention.first_token(&self.attention_input(hidden)?)?;
+        let contexts =
+            Tensor::from_vec(first.without_each(length), hidden.shape(), hidden.device())?;
+        let residual = hidden.narrow(0, 0, 1)?.broadcast_as(hidden.shape())?.contiguous()?;
+        let output = self.finish(&residual, self.attention.project(&contexts)?)?;
+        Ok((output, first.attention(length)))
+    }
+
+    fn attention_input(&self, hidden: &Tensor) -> Result<Tensor> {
+        if self.norm_first { self.normalise(hidden) } else { Ok(hidden.clone()) }
+    }
+
+    /// What comes behind attention.
+    fn finish(&self, hidden: &Tensor, attended: Tensor) -> Result<Tensor> {
         if self.norm_first {
-            let attended = self.attention.forward(&self.normalise(hidden)?, groups)?;
             let hidden = (hidden + attended)?;
             return &hidden + self.feed_forward.forward(&self.output_norm.forward(&hidden)?)?;
         }
-        let attended = self.attention.forward(hidden, groups)?;
         let hidden = self.normalise(&(attended + hidden)?)?;
         let fed = self.feed_forward.forward(&hidden)?;
         self.output_norm.forward(&(fed + hidden)?)

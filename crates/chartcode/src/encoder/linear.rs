@@ -60,6 +60,14 @@ impl Linear {
         x.matmul(&self.transposed)
     }
 
+    /// The same map to some of the outputs only.
+    pub(crate) fn columns(&self, outputs: &[usize]) -> Result<Self> {
+        let numbers: Vec<u32> = outputs.iter().map(|&output| output as u32).collect();
+        let numbers = Tensor::from_vec(numbers, outputs.len(), self.bias.device())?;
+        let weight = self.transposed.t()?.index_select(&numbers, 0)?;
+        Self::new(&weight, Some(self.bias.index_select(&numbers, 0)?))
+    }
+
     /// The bias, `[out]`.
     pub(crate) fn bias(&self) -> &Tensor {
         &self.bias

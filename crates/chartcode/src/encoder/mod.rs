@@ -128,7 +128,29 @@ impl Encoder {
         self.encode_packed(windows).stage("the encoder")
     }
 
+    /// The first token's last hidden state as it would be if it could not attend to a token in the
+    /// last layer, for each token of a window a row, `[length, H]`; and how much the last layer
+    /// attends to each, the mean over its heads.
+    pub(crate) fn without_each(&self, window: Input<'_>) -> Result<(Tensor, Vec<f32>)> {
+        let (last, before) = self.schedule.split_last().unwrap_or((&0, &[]));
+        let without_each = || {
+            let hidden = self.run(&[window], before)?;
+            let (mut hidden, attention) = self.layers[*last].without_each(&hidden)?;
+            if let Some(norm) = &self.final_norm {
+                hidden = norm.forward(&hidden)?;
+            }
+            Ok((hidden, attention))
+        };
+        without_each().stage("evidence")
+    }
+
     fn encode_packed(&self, windows: &[Input<'_>]) -> candle_core::Result<Tensor> {
+        let hidden = self.run(windows, &self.schedule)?;
+        self.final_norm.as_ref().map_or_else(|| Ok(hidden.clone()), |norm| norm.forward(&hidden))
+    }
+
+    /// Embeddings and some steps of the schedule, from its beginning.
+    fn run(&self, windows: &[Input<'_>], steps: &[usize]) -> candle_core::Result<Tensor> {
         let rows: usize = windows.iter().map(|window| window.ids.len()).sum();
         let filler = vec![0; LEAST_ROWS.saturating_sub(rows)];
         let mut windows = windows.to_vec();
@@ -138,14 +160,11 @@ impl Encoder {
         let groups = Group::of(&windows);
         let embedded = self.embeddings.forward(&windows, &self.device)?;
         let mut hidden = embedded.clone();
-        for (step, &index) in self.schedule.iter().enumerate() {
+        for (step, &index) in steps.iter().enumerate() {
             hidden = self.layers[index].forward(&hidden, &groups)?;
             if let (0, Some(convolution)) = (step, &self.convolution) {
                 hidden = convolution.forward(&embedded, &hidden, &groups)?;
             }
-        }
-        if let Some(norm) = &self.final_norm {
-            hidden = norm.forward(&hidden)?;
         }
         hidden.narrow(0, 0, rows)
     }

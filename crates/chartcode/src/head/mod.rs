@@ -19,6 +19,7 @@ pub(crate) use vectors::normalise;
 
 use crate::batch::Window;
 use crate::bundle::Bundle;
+use crate::encoder::Encoder;
 use crate::error::Result;
 use description::{Constants, DescriptionHead, DescriptionState};
 use label_attention::{LabelAttention, LabelState, Sizes};
@@ -272,13 +273,34 @@ impl Head {
         }
     }
 
-    /// The strongest passages behind a label's logit, strongest first. None from a head that
-    /// weighs single tokens: see [`Head::shares`].
+    /// The strongest passages behind a label's logit, strongest first. None from a head in which
+    /// labels attend to tokens.
     pub(crate) fn support(&self, state: &State, label: usize) -> Vec<Support> {
         match (self, state) {
             (Self::Description(head), State::Description(state)) => head.support(state, label),
             (Self::Pooled(_), State::Pooled(state)) => state.support(label),
             _ => Vec::new(),
+        }
+    }
+
+    /// The one window that a label's logit comes from, if the head takes it from one.
+    pub(crate) fn decisive_window(&self, state: &State, label: usize) -> Option<usize> {
+        match (self, state) {
+            (Self::Pooled(_), State::Pooled(state)) => Some(state.window(label)),
+            _ => None,
+        }
+    }
+
+    /// What each row of a decisive window is to each of `labels`, for each label a share a row.
+    pub(crate) fn window_shares(
+        &self,
+        encoder: &Encoder,
+        window: &Window,
+        labels: &[usize],
+    ) -> Result<Vec<Vec<TokenShare>>> {
+        match self {
+            Self::Pooled(head) => head.shares(encoder, window, labels),
+            _ => Ok(vec![Vec::new(); labels.len()]),
         }
     }
 

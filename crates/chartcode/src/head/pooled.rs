@@ -4,17 +4,17 @@ use std::ops::Range;
 
 use candle_core::{Device, Tensor};
 
-use super::{Aggregate, Support, WindowFeatures};
+use super::{Aggregate, Support, TokenShare, WindowFeatures};
 use crate::batch::Window;
 use crate::bundle::Bundle;
 use crate::bundle::weights::Weights;
-use crate::encoder::{Activation, Config, Family, Keys, Linear, Norm, NormSpec};
+use crate::encoder::{Activation, Config, Encoder, Family, Keys, Linear, Norm, NormSpec};
 use crate::error::{Error, Result, Stage as _};
 
 /// `classifier(norm(activation(dense(pooled))))` for each window, where the pooled vector is the
 /// first hidden state or the mean of all. A chart's logit is the aggregate over its windows.
 ///
-/// The passage behind a logit is the window with the highest one.
+/// The passages behind a logit are of the window with the highest one.
 #[derive(Debug)]
 pub(crate) struct PooledHead {
     dense: Linear,
@@ -136,12 +136,56 @@ impl PooledHead {
         } else {
             hidden.narrow(0, first, 1)?
         };
-        let dense = self.dense.product(&pooled)?;
-        let mut pooled = self.activation.with_bias(dense, self.dense.bias())?;
-        if let Some(norm) = &self.norm {
-            pooled = norm.forward(&pooled)?;
-        }
-        self.classifier.forward(&pooled)?.flatten_all()?.to_vec1()
+        self.classifier.forward(&self.transform(&pooled)?)?.flatten_all()?.to_vec1()
+    }
+
+    /// From pooled vectors `[n, H]` to what is classified.
+    fn transform(&self, pooled: &Tensor) -> candle_core::Result<Tensor> {
+        let dense = self.dense.product(&pooled.contiguous()?)?;
+        let dense = self.activation.with_bias(dense, self.dense.bias())?;
+        self.norm.as_ref().map_or_else(|| Ok(dense.clone()), |norm| norm.forward(&dense))
+    }
+
+    /// What each row of a window is to each of `labels`, for each label a share a row.
+    ///
+    /// A token's contribution is what the window's logit loses without it: where the head takes
+    /// the first hidden state, if that could not attend to the token in the last layer; where it
+    /// takes the mean, if the token's hidden state were not in it. Attention is that of the last
+    /// layer's first token, the mean over heads, or one share a token.
+    pub(super) fn shares(
+        &self,
+        encoder: &Encoder,
+        window: &Window,
+        labels: &[usize],
+    ) -> Result<Vec<Vec<TokenShare>>> {
+        let count = window.ids.len();
+        let (pooled, attention) = if self.takes_mean {
+            let hidden = encoder.encode(&[window.input()])?;
+            let others = (count as f64 - 1.0).max(1.0);
+            let without = hidden
+                .sum_keepdim(0)
+                .and_then(|sum| sum.broadcast_sub(&hidden)? / others)
+                .stage("evidence")?;
+            let whole = hidden.mean_keepdim(0).stage("evidence")?;
+            (Tensor::cat(&[without, whole], 0), vec![1.0 / count as f32; count])
+        } else {
+            let whole = encoder.encode(&[window.input()])?.narrow(0, 0, 1).stage("evidence")?;
+            let (without, attention) = encoder.without_each(window.input())?;
+            (Tensor::cat(&[without, whole], 0), attention)
+        };
+        let columns = self.classifier.columns(labels).stage("evidence")?;
+        let logits: Vec<f32> = pooled
+            .and_then(|pooled| columns.forward(&self.transform(&pooled)?)?.flatten_all()?.to_vec1())
+            .stage("evidence")?;
+        let logit = |row: usize, column: usize| logits[row * labels.len() + column];
+        let share = |row: usize, column: usize| TokenShare {
+            tokens: window.tokens_of(row),
+            attention: attention[row],
+            contribution: logit(count, column) - logit(row, column),
+        };
+        Ok((0..labels.len())
+            .map(|column| (0..count).map(|row| share(row, column)).collect())
+            .collect())
     }
 
     pub(super) fn start(&self) -> PooledState {
@@ -180,6 +224,11 @@ impl PooledState {
         }
         let windows = self.windows.len() as f32;
         self.sum.iter().map(|sum| sum / windows).collect()
+    }
+
+    /// The window with a label's highest logit.
+    pub(super) fn window(&self, label: usize) -> usize {
+        self.window[label] as usize
     }
 
     pub(super) fn support(&self, label: usize) -> Vec<Support> {

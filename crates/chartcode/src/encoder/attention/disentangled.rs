@@ -6,8 +6,8 @@ use candle_core::{D, Device, Result, Tensor};
 use super::super::Parts;
 use super::super::config::Disentangled;
 use super::super::linear::{Linear, Norm};
-use super::Group;
 use super::dot_product::{load_output, load_qkv, merge, split};
+use super::{FirstToken, Group};
 
 /// The table of relative positions that the layers share.
 #[derive(Debug)]
@@ -91,6 +91,12 @@ impl DisentangledAttention {
     }
 
     fn attend(&self, packed: &Tensor, group: Group) -> Result<Tensor> {
+        let (weights, value) = self.weigh(packed, group)?;
+        merge(&weights.matmul(&value)?)
+    }
+
+    /// Attention `[windows, heads, length, length]`, and the values.
+    fn weigh(&self, packed: &Tensor, group: Group) -> Result<(Tensor, Tensor)> {
         let qkv = split(packed, group, self.heads, self.head_size)?;
         let mut scores = qkv.query.matmul(&qkv.key.transpose(D::Minus2, D::Minus1)?)?;
         let columns = self.columns(group.length, packed.device())?;
@@ -101,8 +107,20 @@ impl DisentangledAttention {
             let by_key = by_distance(&qkv.key, queries, &columns.t()?)?;
             scores = (scores + by_key.transpose(D::Minus2, D::Minus1)?)?;
         }
-        let weights = candle_nn::ops::softmax_last_dim(&scores.contiguous()?)?;
-        merge(&weights.matmul(&qkv.value)?)
+        Ok((candle_nn::ops::softmax_last_dim(&scores.contiguous()?)?, qkv.value))
+    }
+
+    /// What the first token of a window attends to; `hidden` is the window's rows, `[length, H]`.
+    pub(super) fn first_token(&self, hidden: &Tensor) -> Result<FirstToken> {
+        let length = hidden.dim(0)?;
+        let group = Group { first_row: 0, windows: 1, length, keys: length };
+        let (weights, value) = self.weigh(&self.qkv.forward(hidden)?, group)?;
+        FirstToken::new(&weights.squeeze(0)?.narrow(1, 0, 1)?, &value.squeeze(0)?)
+    }
+
+    /// The output projection of contexts `[rows, H]`.
+    pub(super) fn project(&self, contexts: &Tensor) -> Result<Tensor> {
+        self.output.forward(contexts)
     }
 
     /// Column of the position table for each query (rows) and key (columns) of a window. The table

@@ -8,7 +8,7 @@ use super::super::linear::Linear;
 use super::position::{Rotation, Tables};
 use super::relative::Buckets;
 use super::visible::Visible;
-use super::{GlobalToken, Group};
+use super::{FirstToken, GlobalToken, Group};
 use crate::error::Stage as _;
 
 /// Queries of a long window are multiplied this many at a time, so that the scores of a window of
@@ -117,6 +117,18 @@ impl DotProduct {
         value: &Tensor,
         first: usize,
     ) -> Result<Tensor> {
+        let (weights, value) = self.weigh(queries, key, value, first)?;
+        weights.matmul(&value)
+    }
+
+    /// Attention of the queries from `first` on to the keys they see, and those keys' values.
+    fn weigh(
+        &self,
+        queries: &Tensor,
+        key: &Tensor,
+        value: &Tensor,
+        first: usize,
+    ) -> Result<(Tensor, Tensor)> {
         let (count, keys) = (queries.dim(2)?, key.dim(2)?);
         let visible = match self.reach {
             None => Visible::all(keys),
@@ -130,7 +142,27 @@ impl DotProduct {
         if let Some(mask) = visible.mask(queries.device())? {
             scores = scores.broadcast_add(&mask)?;
         }
-        candle_nn::ops::softmax_last_dim(&scores)?.matmul(&value)
+        Ok((candle_nn::ops::softmax_last_dim(&scores)?, value))
+    }
+
+    /// What the first token of a window attends to; `hidden` is the window's rows, `[length, H]`.
+    pub(super) fn first_token(&self, hidden: &Tensor) -> Result<FirstToken> {
+        let length = hidden.dim(0)?;
+        let group = Group { first_row: 0, windows: 1, length, keys: length };
+        let Qkv { mut query, mut key, value } =
+            split(&self.qkv.forward(hidden)?, group, self.heads, self.head_size)?;
+        if let Some(rotation) = &self.rotation {
+            query = rotation.apply(&query)?;
+            key = rotation.apply(&key)?;
+        }
+        let first = query.narrow(2, 0, 1)?.contiguous()?;
+        let (weights, values) = self.weigh(&first, &key, &value, 0)?;
+        FirstToken::new(&weights.squeeze(0)?, &values.squeeze(0)?)
+    }
+
+    /// The output projection of contexts `[rows, H]`.
+    pub(super) fn project(&self, contexts: &Tensor) -> Result<Tensor> {
+        self.output.forward(contexts)
     }
 }
 

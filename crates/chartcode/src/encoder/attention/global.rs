@@ -5,7 +5,7 @@ use candle_core::{D, Result, Tensor};
 
 use super::super::Parts;
 use super::super::linear::Linear;
-use super::Group;
+use super::{FirstToken, Group};
 
 #[derive(Debug)]
 pub(in super::super) struct GlobalToken {
@@ -40,20 +40,11 @@ impl GlobalToken {
         context: &Tensor,
     ) -> Result<Tensor> {
         let Group { first_row, windows, length, keys } = group;
-        let (heads, size) = (self.heads, self.head_size);
         let mut firsts = Vec::with_capacity(windows);
         // A window at a time, so that the sums don't depend on how many there are.
         for window in 0..windows {
             let rows = hidden.narrow(0, first_row + window * length, keys)?;
-            let query = (self.query.forward(&rows.narrow(0, 0, 1)?)? / (size as f64).sqrt())?;
-            let by_head = |x: Tensor, rows: usize| {
-                x.reshape((rows, heads, size))?.transpose(0, 1)?.contiguous()
-            };
-            let query = by_head(query, 1)?;
-            let key = by_head(self.key.forward(&rows)?, keys)?;
-            let value = by_head(self.value.forward(&rows)?, keys)?;
-            let scores = query.matmul(&key.transpose(D::Minus2, D::Minus1)?)?;
-            let weights = candle_nn::ops::softmax_last_dim(&scores)?;
+            let (weights, value) = self.weigh(&rows)?;
             firsts.push(weights.matmul(&value)?.unsqueeze(0)?);
         }
         let first = Tensor::cat(&firsts, 0)?;
@@ -61,5 +52,22 @@ impl GlobalToken {
             return Ok(first);
         }
         Tensor::cat(&[first, context.narrow(2, 1, length - 1)?], 2)
+    }
+
+    /// What the first token of a window attends to; `hidden` is the window's rows, `[length, H]`.
+    pub(super) fn first_token(&self, hidden: &Tensor) -> Result<FirstToken> {
+        let (weights, value) = self.weigh(hidden)?;
+        FirstToken::new(&weights, &value)
+    }
+
+    /// The first row's attention, `[heads, 1, rows]`, and the values, `[heads, rows, d]`.
+    fn weigh(&self, rows: &Tensor) -> Result<(Tensor, Tensor)> {
+        let (heads, size) = (self.heads, self.head_size);
+        let by_head = |x: Tensor| x.reshape(((), heads, size))?.transpose(0, 1)?.contiguous();
+        let query = (self.query.forward(&rows.narrow(0, 0, 1)?)? / (size as f64).sqrt())?;
+        let key = by_head(self.key.forward(rows)?)?;
+        let value = by_head(self.value.forward(rows)?)?;
+        let scores = by_head(query)?.matmul(&key.transpose(D::Minus2, D::Minus1)?)?;
+        Ok((candle_nn::ops::softmax_last_dim(&scores)?, value))
     }
 }

@@ -3,6 +3,7 @@
 
 mod disentangled;
 mod dot_product;
+mod first_token;
 mod global;
 mod position;
 mod relative;
@@ -15,6 +16,7 @@ use super::{Input, Parts};
 use disentangled::DisentangledAttention;
 pub(super) use disentangled::RelativeTable;
 use dot_product::DotProduct;
+pub(super) use first_token::FirstToken;
 use global::GlobalToken;
 pub(super) use position::Tables;
 
@@ -80,6 +82,23 @@ impl Attention {
             Self::DotProduct(attention) => attention.forward(hidden, groups, None),
             Self::Global(attention, global) => attention.forward(hidden, groups, Some(global)),
             Self::Disentangled(attention) => attention.forward(hidden, groups),
+        }
+    }
+
+    /// What the first token of a window attends to; `hidden` is the window's rows, `[length, H]`.
+    pub(super) fn first_token(&self, hidden: &Tensor) -> Result<FirstToken> {
+        match self {
+            Self::DotProduct(attention) => attention.first_token(hidden),
+            Self::Global(_, global) => global.first_token(hidden),
+            Self::Disentangled(attention) => attention.first_token(hidden),
+        }
+    }
+
+    /// The output projection of contexts `[rows, H]`.
+    pub(super) fn project(&self, contexts: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::DotProduct(attention) | Self::Global(attention, _) => attention.project(contexts),
+            Self::Disentangled(attention) => attention.project(contexts),
         }
     }
 }
