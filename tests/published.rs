@@ -3,7 +3,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use chartcode::{Engine, Import, ImportOptions, Options, PaddingMode, Precision, Preprocess};
+use chartcode::{
+    Engine, Error, EvidenceKind, Import, ImportOptions, Options, PaddingMode, Precision, Preprocess,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -330,4 +332,219 @@ fn classification_heads_say_what_each_token_brings() {
             assert!((attention - 1.0).abs() < 1e-5, "{encoder}: attention sums to {attention}");
         }
     }
+}
+
+/// Attention sums to 1, and the contributions to the logit but for the label's own constant.
+#[test]
+fn contributions_add_up_to_the_logit() {
+    let bytes = fs::read(parity("heads/laat.safetensors")).unwrap();
+    let laat = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let bias = laat.tensor("third_linear.bias").unwrap();
+    let bias: Vec<f32> =
+        bias.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+    let folder = checkpoint("roberta", "laat");
+    let engine = imported(folder.path(), &options(PaddingMode::None), Precision::Keep);
+    let note = fs::read_to_string(repository("tests/charts/discharge.txt")).unwrap();
+    let chart = chart("note", &note);
+    let logits = engine.logits(&chart).unwrap();
+    for (label, bias) in bias.iter().enumerate() {
+        let support = engine.token_support(&chart, label).unwrap().unwrap();
+        let attention: f64 = support.iter().map(|token| f64::from(token.attention)).sum();
+        let contribution: f64 = support.iter().map(|token| f64::from(token.contribution)).sum();
+        assert!((attention - 1.0).abs() < 1e-4, "attention sums to {attention}");
+        let difference = (contribution + f64::from(bias - logits[label])).abs();
+        assert!(difference < 1e-3, "label {label}: off by {difference:e}");
+    }
+}
+
+/// Passages lie on the raw note although the encoder read another text.
+#[test]
+fn evidence_is_mapped_back_through_preprocessing() {
+    let folder = checkpoint("roberta", "laat");
+    let mut options = options(PaddingMode::EncoderAndHead);
+    options.preprocess = Some(Preprocess::Mullenbach);
+    let out = tempfile::tempdir().unwrap();
+    let mut import = Import::open(folder.path(), &options).unwrap();
+    import.check().unwrap();
+    import.write(out.path(), Precision::Keep).unwrap();
+    let note = "Pt: 68-y/o M, K⁺ 2.9 — ACUTE on CHRONIC 12 34 heart-failure!!\r\nDM2; BP 140/90.";
+    let chart = chart("note", note);
+    let words = ["pt", "y", "o", "m", "k", "acute", "on", "chronic", "heart", "failure"];
+    for kind in [EvidenceKind::Attention, EvidenceKind::Contribution] {
+        let engine = Engine::load(out.path(), Options::new().top(Some(12)).evidence(kind)).unwrap();
+        let tokens = engine.tokens(&chart).unwrap();
+        let read: String = tokens.spans.iter().map(|span| &note[span.range()]).collect();
+        for word in words {
+            assert!(read.to_lowercase().contains(word), "{word:?} was not read from {read:?}");
+        }
+        assert!(!read.contains("68") && !read.contains("140"), "a number was read in {read:?}");
+        let report = engine.code(&chart).unwrap();
+        assert_eq!(report.codes.len(), 12);
+        for code in &report.codes {
+            for evidence in &code.evidence {
+                assert_eq!(&note[evidence.span.range()], evidence.text.as_str());
+                assert!(evidence.attention.is_some());
+            }
+            let weights: Vec<f32> = code
+                .evidence
+                .iter()
+                .map(|evidence| match kind {
+                    EvidenceKind::Attention => evidence.attention.unwrap(),
+                    _ => evidence.contribution,
+                })
+                .collect();
+            assert!(weights.is_sorted_by(|a, b| a >= b), "{weights:?}");
+        }
+        assert!(report.codes.iter().any(|code| !code.evidence.is_empty()));
+    }
+    let none = Options::new().top(Some(12)).evidence(EvidenceKind::None);
+    let report = Engine::load(out.path(), none).unwrap().code(&chart).unwrap();
+    assert!(report.codes.iter().all(|code| code.evidence.is_empty()));
+}
+
+/// A report is the same alone, beside others and with any number of threads, whatever the head.
+#[test]
+fn every_head_gives_one_answer() {
+    let note = fs::read_to_string(repository("tests/charts/discharge.txt")).unwrap();
+    let charts: Vec<chartcode::Chart> = (0..6)
+        .map(|number| {
+            let from = note.floor_char_boundary(number * 211);
+            chart(&format!("c{number}"), &note[from..note.floor_char_boundary(from + 900)])
+        })
+        .collect();
+    for encoder in ["roberta", "deberta-v3", "longformer", "modernbert-cls"] {
+        let out = tempfile::tempdir().unwrap();
+        for head in HEADS.iter().chain(&["classification"]) {
+            let bundle = if *head == "classification" {
+                parity(encoder)
+            } else {
+                let folder = checkpoint(encoder, head);
+                let mut import = Import::open(folder.path(), &options(PaddingMode::None)).unwrap();
+                import.check().unwrap();
+                import.write(out.path().join(head), Precision::Keep).unwrap();
+                out.path().join(head)
+            };
+            let load = |threads| {
+                let threads = std::num::NonZeroUsize::new(threads);
+                Engine::load(&bundle, Options::new().top(Some(12)).threads(threads)).unwrap()
+            };
+            let (one, three) = (load(1), load(3));
+            let batch = three.code_batch(charts.clone());
+            for ((chart, beside), single) in batch.zip(&charts) {
+                let alone = one.code(single).unwrap();
+                assert_eq!(alone, beside.unwrap(), "{encoder} {head} {}", chart.id());
+            }
+        }
+    }
+}
+
+/// Folders from before `tokenizer.json`.
+#[test]
+fn old_tokenizer_files_give_the_same_tokens() {
+    for (encoder, slow) in [("roberta", "roberta-slow"), ("mpnet", "mpnet-slow")] {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["config.json", "model.safetensors"] {
+            fs::copy(parity(encoder).join(name), folder.path().join(name)).unwrap();
+        }
+        for entry in fs::read_dir(parity(slow)).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+        }
+        let (old, new) = (Engine::load(folder.path(), Options::new()).unwrap(), {
+            Engine::load(parity(encoder), Options::new()).unwrap()
+        });
+        for reference in golden(encoder)["charts"].as_array().unwrap() {
+            let chart = chart("golden", text(&reference["text"]));
+            assert!(old.tokens(&chart).unwrap() == new.tokens(&chart).unwrap(), "{encoder}");
+        }
+    }
+}
+
+/// Unknown and half-matching checkpoints say what is wrong with which keys.
+#[test]
+fn checkpoints_that_do_not_fit_say_why() {
+    let refuse = |edit: &dyn Fn(&mut Vec<(String, Vec<usize>)>)| -> String {
+        let folder = checkpoint("roberta", "laat");
+        let shard = folder.path().join("model-00002-of-00002.safetensors");
+        fs::remove_file(folder.path().join("model.safetensors.index.json")).unwrap();
+        let encoder = folder.path().join("model-00001-of-00002.safetensors");
+        let mut tensors: Vec<(String, Vec<usize>)> =
+            [&encoder, &shard].into_iter().flat_map(|path| shapes(path)).collect();
+        edit(&mut tensors);
+        let zeros: Vec<u8> = vec![0; 1 << 20];
+        let views = tensors.iter().map(|(key, shape)| {
+            let bytes = &zeros[..4 * shape.iter().product::<usize>()];
+            let dtype = safetensors::Dtype::F32;
+            (key, safetensors::tensor::TensorView::new(dtype, shape.clone(), bytes).unwrap())
+        });
+        let file = folder.path().join("model.safetensors");
+        fs::write(&file, safetensors::serialize(views, None).unwrap()).unwrap();
+        fs::remove_file(shard).unwrap();
+        fs::remove_file(encoder).unwrap();
+        let opened = Import::open(folder.path(), &options(PaddingMode::None));
+        let error = match opened {
+            Ok(mut import) => import.check().unwrap_err(),
+            Err(error) => error,
+        };
+        error.to_string()
+    };
+    let rename = |tensors: &mut Vec<(String, Vec<usize>)>, from: &str, to: &str| {
+        for (key, _) in tensors.iter_mut() {
+            *key = key.replace(from, to);
+        }
+    };
+    let message = refuse(&|tensors| tensors.retain(|(key, _)| key != "third_linear.bias"));
+    assert!(message.contains("1 missing (third_linear.bias)"), "{message}");
+    assert!(message.contains("PLM-ICD of its authors"), "{message}");
+    let message = refuse(&|tensors| {
+        for (key, shape) in tensors.iter_mut() {
+            if key == "second_linear.weight" {
+                shape[0] = 11;
+            }
+        }
+    });
+    assert!(message.contains("second_linear.weight has [11, 32], expected [12, 32]"), "{message}");
+    let message = refuse(&|tensors| rename(tensors, "_linear", "_matrix"));
+    assert!(message.contains("4 not expected (first_matrix.weight"), "{message}");
+    let message = refuse(&|tensors| {
+        tensors.retain(|(key, _)| !key.contains("_linear"));
+        tensors.push(("label_wise_attention.weights_v.weight".to_owned(), vec![32, 32]));
+        tensors.push(("label_wise_attention.output_linear.weight".to_owned(), vec![1, 32]));
+    });
+    assert!(message.contains("the nearest known layout is PLM-CA"), "{message}");
+    let message = refuse(&|tensors| rename(tensors, "encoder.layer.1.", "encoder.layer.2."));
+    assert!(message.contains("16 missing") && message.contains("not expected"), "{message}");
+}
+
+fn shapes(path: &Path) -> Vec<(String, Vec<usize>)> {
+    let bytes = fs::read(path).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    tensors.tensors().into_iter().map(|(key, view)| (key, view.shape().to_vec())).collect()
+}
+
+/// Files that are no checkpoint, or more than one.
+#[test]
+fn bad_sources_are_refused() {
+    let mut options = options(PaddingMode::None);
+    options.encoder = Some(parity("roberta"));
+    for (file, message) in [
+        ("evil.bin", "posix.system"),
+        ("views.bin", "does not fit"),
+        ("golden.json", "not a readable"),
+    ] {
+        let error = Import::open(parity("pickles").join(file), &options)
+            .and_then(|mut import| import.check().map(drop));
+        let error = crate::support::chain(&error.unwrap_err());
+        assert!(error.contains(message), "{file}: {error}");
+    }
+    let miulab = parity("pickles/miulab");
+    let mut wrong = ImportOptions::default();
+    wrong.labels = Some(parity("pickles/views.json"));
+    assert!(Import::open(&miulab, &wrong).is_err());
+    let labels = tempfile::NamedTempFile::with_suffix(".json").unwrap();
+    fs::write(labels.path(), json!(CODES[..11]).to_string()).unwrap();
+    wrong.labels = Some(labels.path().to_owned());
+    let error = Import::open(&miulab, &wrong).unwrap_err();
+    assert!(matches!(error, Error::Labels { .. }), "{error}");
+    assert!(error.to_string().contains("11 labels, the head 12"), "{error}");
 }

@@ -178,7 +178,10 @@ fn classification(weights: &Weights, config: &Config, label_key: String) -> Resu
         return Err(unsupported(weights, "problem_type", other, supported));
     }
     let name = "sequence classification of Hugging Face";
-    weights.take_for(name);
+    // The class that config.json names may not be the one that was saved.
+    let saved =
+        if weights.contains(&label_key) { None } else { nearest(&unknown_keys(weights, config)) };
+    weights.take_for(saved.unwrap_or(name));
     Ok(HeadLayout {
         name,
         spec: HeadSpec::Classification { aggregate: Aggregate::Max },
