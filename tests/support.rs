@@ -67,6 +67,7 @@ pub(crate) fn ids(value: &Value) -> Vec<u32> {
 /// The largest absolute difference; the lengths must agree.
 pub(crate) fn difference(ours: &[f32], reference: &[f32]) -> f32 {
     assert_eq!(ours.len(), reference.len());
+    assert!(ours.iter().all(|x| x.is_finite()), "not finite");
     ours.iter().zip(reference).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
