@@ -204,7 +204,7 @@ impl Hub {
         let Some(file) = self.files.get(name) else {
             return response("404 Not Found", "", b"");
         };
-        let mut sum: String = Sha256::digest(file).iter().map(|b| format!("{b:02x}")).collect();
+        let mut sum = format!("{:x}", Sha256::digest(file));
         if self.wrong_sum {
             sum = "0".repeat(64);
         }

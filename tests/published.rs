@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chartcode::{
-    Engine, Error, EvidenceKind, Import, ImportOptions, Options, PaddingMode, Precision, Preprocess,
+    Engine, Error, EvidenceKind, Import, ImportOptions, Options, PaddingMode, Precision,
+    Preprocess, ReadLimit,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -460,15 +461,18 @@ fn old_tokenizer_files_give_the_same_tokens() {
     }
 }
 
+/// Keys and shapes of a checkpoint's tensors.
+type Shapes = Vec<(String, Vec<usize>)>;
+
 /// Unknown and half-matching checkpoints say what is wrong with which keys.
 #[test]
 fn checkpoints_that_do_not_fit_say_why() {
-    let refuse = |edit: &dyn Fn(&mut Vec<(String, Vec<usize>)>)| -> String {
+    let refuse = |edit: &dyn Fn(&mut Shapes)| -> String {
         let folder = checkpoint("roberta", "laat");
         let shard = folder.path().join("model-00002-of-00002.safetensors");
         fs::remove_file(folder.path().join("model.safetensors.index.json")).unwrap();
         let encoder = folder.path().join("model-00001-of-00002.safetensors");
-        let mut tensors: Vec<(String, Vec<usize>)> =
+        let mut tensors: Shapes =
             [&encoder, &shard].into_iter().flat_map(|path| shapes(path)).collect();
         edit(&mut tensors);
         let zeros: Vec<u8> = vec![0; 1 << 20];
@@ -488,7 +492,7 @@ fn checkpoints_that_do_not_fit_say_why() {
         };
         error.to_string()
     };
-    let rename = |tensors: &mut Vec<(String, Vec<usize>)>, from: &str, to: &str| {
+    let rename = |tensors: &mut Shapes, from: &str, to: &str| {
         for (key, _) in tensors.iter_mut() {
             *key = key.replace(from, to);
         }
@@ -516,7 +520,7 @@ fn checkpoints_that_do_not_fit_say_why() {
     assert!(message.contains("16 missing") && message.contains("not expected"), "{message}");
 }
 
-fn shapes(path: &Path) -> Vec<(String, Vec<usize>)> {
+fn shapes(path: &Path) -> Shapes {
     let bytes = fs::read(path).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     tensors.tensors().into_iter().map(|(key, view)| (key, view.shape().to_vec())).collect()
@@ -547,4 +551,25 @@ fn bad_sources_are_refused() {
     let error = Import::open(&miulab, &wrong).unwrap_err();
     assert!(matches!(error, Error::Labels { .. }), "{error}");
     assert!(error.to_string().contains("11 labels, the head 12"), "{error}");
+}
+
+/// A limit gives what PyTorch gives for the text cut there, and says what was left out.
+#[test]
+fn what_a_limit_leaves_out_is_said() {
+    let folder = checkpoint("bert", "laat");
+    let note = fs::read_to_string(repository("tests/charts/clinic.txt")).unwrap();
+    let whole = imported(folder.path(), &options(PaddingMode::None), Precision::Keep);
+    let mut limited = options(PaddingMode::None);
+    limited.limit = Some(ReadLimit::Words(30));
+    let limited = imported(folder.path(), &limited, Precision::Keep);
+    let words: Vec<&str> = note.split_whitespace().take(30).collect();
+    let cut = chart("cut", &words.join(" "));
+    let note = chart("note", &note);
+    let difference = difference(&limited.logits(&note).unwrap(), &whole.logits(&cut).unwrap());
+    assert!(difference <= 1e-6, "off by {difference:e}");
+    let read = limited.code(&note).unwrap().read;
+    let all = whole.code(&note).unwrap().read;
+    assert_eq!(all.unread_tokens, 0);
+    assert!(read.unread_tokens > 0);
+    assert_eq!(read.tokens + read.unread_tokens, all.tokens);
 }

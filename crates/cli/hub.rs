@@ -129,7 +129,7 @@ fn verify(path: &Path) -> anyhow::Result<()> {
             count => hash.update(&buffer[..count]),
         }
     }
-    let found: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = format!("{:x}", hash.finalize());
     ensure!(
         found == name,
         "{} is damaged: sha256 is {found}; delete it and fetch it again",

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chartcode::{ImportOptions, PaddingMode, Precision, Preprocess};
+use chartcode::{ImportOptions, PaddingMode, Precision, Preprocess, ReadLimit};
 use clap::{Args as ClapArgs, ValueEnum};
 
 use crate::args::InspectFormat;
@@ -38,7 +38,7 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) encoder: Option<PathBuf>,
 
-    /// The label order: target2index.json, target_tokenizer.json, ALL_CODES.txt, id2label or TSV.
+    /// The label order, in a published form: a JSON object or list, a code a line, or TSV.
     #[arg(long, value_name = "FILE")]
     pub(crate) labels: Option<PathBuf>,
 
@@ -57,6 +57,15 @@ pub(crate) struct ImportArgs {
     /// Tokens of a window: 128 for label attention, all that the encoder takes for classification.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) window_tokens: Option<u32>,
+
+    /// Read so many tokens of a chart at most, as the publication did; the rest is reported as
+    /// unread. Without it charts are read to their end.
+    #[arg(long, value_name = "N", conflicts_with = "limit_words")]
+    pub(crate) limit_tokens: Option<usize>,
+
+    /// Read so many words of a chart at most.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit_words: Option<usize>,
 
     /// How the bundle stores its weights; computed with in f32 whatever this is.
     #[arg(long, value_enum, default_value_t = Weights::Keep, value_name = "TYPE")]
@@ -106,6 +115,8 @@ impl ImportArgs {
         options.padding_mode = self.padding_mode.map(Into::into);
         options.preprocess = self.preprocess.map(Into::into);
         options.window_tokens = self.window_tokens.map(|tokens| tokens as usize);
+        options.limit =
+            self.limit_tokens.map(ReadLimit::Tokens).or(self.limit_words.map(ReadLimit::Words));
         options.system.clone_from(&self.system);
         options.code_set.clone_from(&self.code_set);
         options.id.clone_from(&self.id);

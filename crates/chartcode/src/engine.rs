@@ -171,7 +171,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Tokenize`].
     pub fn tokens(&self, chart: &Chart) -> Result<Tokens> {
-        self.threads.install(|| self.preparation().tokens(chart))
+        self.threads.install(|| Ok(self.preparation().tokens(chart)?.0))
     }
 
     /// What every token of a chart is to a label, special tokens and padding included, in the
@@ -336,6 +336,7 @@ impl Engine {
                 bytes: chart.text().len(),
                 characters: chart.text().chars().count(),
                 tokens: prepared.tokens.len(),
+                unread_tokens: prepared.unread,
                 windows: prepared.windows.len(),
             },
             made_by: self.stamp.clone(),

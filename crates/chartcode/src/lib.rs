@@ -35,6 +35,7 @@ mod engine;
 mod error;
 mod evidence;
 mod head;
+mod limit;
 mod options;
 mod padding;
 mod passages;
@@ -51,7 +52,7 @@ mod windows;
 pub use attribution::TokenSupport;
 pub use bundle::{
     Bundle, DataSource, FORMAT as BUNDLE_FORMAT, Findings, Import, ImportOptions, KeyProblems,
-    LabelSource, Labels, Manifest, PickleError, Precision,
+    LabelSource, Labels, Manifest, NOT_STATED, PickleError, Precision,
 };
 pub use chart::Chart;
 pub use code_batch::CodeBatch;
@@ -62,6 +63,7 @@ pub use engine::Engine;
 pub use error::{Error, Result};
 pub use evidence::{Evidence, Quote};
 pub use head::{Aggregate, HeadSpec, SpanRule};
+pub use limit::ReadLimit;
 pub use options::{Device, EvidenceKind, Options};
 pub use padding::PaddingMode;
 pub use preprocess::Preprocess;

@@ -13,6 +13,8 @@ use crate::windows::WindowRule;
 /// A chart on its way: its tokens, and the windows they were cut into.
 pub(crate) struct Prepared {
     pub(crate) tokens: Tokens,
+    /// Tokens behind the bundle's limit, which were not read.
+    pub(crate) unread: usize,
     pub(crate) windows: Vec<Window>,
 }
 
@@ -26,13 +28,13 @@ pub(crate) struct Preparation<'a> {
 }
 
 impl Preparation<'_> {
-    /// Tokens of a chart, each with its span of the chart's own text.
-    pub(crate) fn tokens(&self, chart: &Chart) -> Result<Tokens> {
-        self.tokenizer.encode_with(chart, self.manifest.preprocess)
+    /// Tokens of a chart, each with its span of the chart's own text, and how many were cut off.
+    pub(crate) fn tokens(&self, chart: &Chart) -> Result<(Tokens, usize)> {
+        self.tokenizer.encode_with(chart, self.manifest.preprocess, self.manifest.limit)
     }
 
     pub(crate) fn prepare(&self, chart: &Chart) -> Result<Prepared> {
-        let tokens = self.tokens(chart)?;
+        let (tokens, unread) = self.tokens(chart)?;
         if tokens.is_empty() {
             return Err(Error::NoTokens { id: chart.id().to_owned() });
         }
@@ -40,7 +42,7 @@ impl Preparation<'_> {
             WindowRule::Document { max_tokens } => self.document(&tokens, max_tokens),
             rule => self.windows(chart, &tokens, rule),
         };
-        Ok(Prepared { tokens, windows })
+        Ok(Prepared { tokens, unread, windows })
     }
 
     /// Windows with special tokens of their own.

@@ -19,7 +19,7 @@ pub struct Report {
     pub id: String,
     /// The codes, most probable first.
     pub codes: Vec<CodeReport>,
-    /// How much of the chart was read. All of it: what is not read is never left unsaid.
+    /// How much of the chart was read: all of it, but for bundles that are to be given less.
     pub read: ReadStats,
     /// What gave the answer.
     pub made_by: Stamp,
@@ -55,6 +55,9 @@ pub struct ReadStats {
     pub characters: usize,
     /// Tokens, special tokens not counted.
     pub tokens: usize,
+    /// Tokens that were not read: more than the bundle is to be given.
+    #[serde(default)]
+    pub unread_tokens: usize,
     /// Windows they were encoded in.
     pub windows: usize,
 }

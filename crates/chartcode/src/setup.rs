@@ -4,6 +4,7 @@ use crate::bundle::{Bundle, Manifest};
 use crate::decide::Thresholds;
 use crate::encoder::Encoder;
 use crate::error::{Error, Result};
+use crate::limit::ReadLimit;
 use crate::options::Options;
 use crate::report::Stamp;
 
@@ -32,6 +33,13 @@ pub(crate) fn check_windows(bundle: &Bundle, encoder: &Encoder, special: usize) 
     let rule = bundle.manifest.windows;
     bundle.manifest.check_against(&bundle.config, bundle.path())?;
     encoder.check_window(rule.max_tokens(), bundle.path())?;
+    if let Some(ReadLimit::Tokens(most)) = bundle.manifest.limit
+        && most <= special
+    {
+        let problem =
+            format!("a limit of {most} tokens leaves no room beside {special} special ones");
+        return Err(Error::Inconsistent { path: bundle.path().to_owned(), problem });
+    }
     let special = match rule {
         // They are no part of each window.
         crate::windows::WindowRule::Document { .. } => 0,

@@ -8,6 +8,7 @@ use tokenizers::{NormalizerWrapper, PreTokenizerWrapper};
 
 use crate::chart::Chart;
 use crate::error::{Error, Result};
+use crate::limit::ReadLimit;
 use crate::preprocess::Preprocess;
 use crate::span::Span;
 
@@ -99,18 +100,24 @@ impl Tokenizer {
         self.encode_text(chart.id(), chart.text())
     }
 
-    /// As [`Tokenizer::encode`], of the text that preprocessing makes of the chart's; spans are of
-    /// the chart's own text all the same.
-    pub(crate) fn encode_with(&self, chart: &Chart, preprocess: Preprocess) -> Result<Tokens> {
-        if preprocess == Preprocess::None {
-            return self.encode(chart);
-        }
+    /// As [`Tokenizer::encode`], of the text that preprocessing makes of the chart's, up to a limit;
+    /// spans are of the chart's own text all the same. Also returns how many tokens were cut off.
+    pub(crate) fn encode_with(
+        &self,
+        chart: &Chart,
+        preprocess: Preprocess,
+        limit: Option<ReadLimit>,
+    ) -> Result<(Tokens, usize)> {
         let prepared = preprocess.apply(chart.text());
         let mut tokens = self.encode_text(chart.id(), prepared.text())?;
-        for span in &mut tokens.spans {
-            *span = prepared.to_raw(*span);
+        let special = self.prefix.len() + self.suffix.len();
+        let unread = limit.map_or(0, |limit| limit.cut(&mut tokens, prepared.text(), special));
+        if preprocess != Preprocess::None {
+            for span in &mut tokens.spans {
+                *span = prepared.to_raw(*span);
+            }
         }
-        Ok(tokens)
+        Ok((tokens, unread))
     }
 
     fn encode_text(&self, id: &str, text: &str) -> Result<Tokens> {

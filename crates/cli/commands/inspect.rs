@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use anstyle::Style;
-use chartcode::{Bundle, Manifest, Options, PaddingMode, Preprocess};
+use chartcode::{Bundle, Manifest, Options, PaddingMode, Preprocess, ReadLimit};
 use serde::Serialize;
 
 use crate::args::{InspectArgs, InspectFormat};
@@ -135,9 +135,13 @@ pub(super) fn text(manifest: &Manifest) -> String {
         PaddingMode::HeadExtraWindow => "padding, and a window of it, seen by the head",
         _ => "",
     };
-    let parts: Vec<&str> =
-        [preprocess, padding].into_iter().filter(|part| !part.is_empty()).collect();
-    parts.join("; ")
+    let limit = match manifest.limit {
+        Some(ReadLimit::Tokens(most)) => format!("the first {most} tokens"),
+        Some(ReadLimit::Words(most)) => format!("the first {most} words"),
+        _ => String::new(),
+    };
+    let parts = [preprocess, &limit, padding];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 pub(super) fn windows(manifest: &Manifest) -> String {

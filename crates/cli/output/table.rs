@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
-use chartcode::{CodeReport, Decision, Report};
+use chartcode::{CodeReport, Decision, NOT_STATED, Report};
 use textwrap::Options;
 
 use super::{Paper, ReportWriter};
@@ -34,11 +34,19 @@ impl Table {
         let codes = counted(report.codes.len(), "code");
         let tokens = counted(report.read.tokens, "token");
         let windows = counted(report.read.windows, "window");
+        let unread = match report.read.unread_tokens {
+            0 => String::new(),
+            count => format!(", {} not read", counted(count, "token")),
+        };
         let made_by = &report.made_by;
+        let code_set = match made_by.code_set.as_str() {
+            "" | NOT_STATED => String::new(),
+            code_set => format!(" of {code_set}"),
+        };
         writeln!(
             self.out,
-            "{bold}{}{plain}: {codes} of {}, {tokens} read in {windows}, bundle {} {}",
-            report.id, made_by.code_set, made_by.bundle, made_by.bundle_version,
+            "{bold}{}{plain}: {codes}{code_set}, {tokens} read in {windows}{unread}, bundle {} {}",
+            report.id, made_by.bundle, made_by.bundle_version,
         )
     }
 

@@ -9,12 +9,13 @@ use super::files::Files;
 use super::label_files::{self, FoundLabels};
 use super::labels::Labels;
 use super::layouts::{CHUNK, HeadLayout};
-use super::manifest::{FORMAT, LabelSource, Manifest};
+use super::manifest::{FORMAT, LabelSource, Manifest, NOT_STATED};
 use super::weights::Weights;
 use super::{Bundle, CONFIG, export, tokenizer_files};
 use crate::decide::Thresholds;
 use crate::encoder::Config;
 use crate::error::{Error, Result};
+use crate::limit::ReadLimit;
 use crate::padding::PaddingMode;
 use crate::preprocess::Preprocess;
 use crate::score::Calibration;
@@ -36,6 +37,8 @@ pub struct ImportOptions {
     pub preprocess: Option<Preprocess>,
     /// Tokens of a window.
     pub window_tokens: Option<usize>,
+    /// How much of a chart is read; all of it by default.
+    pub limit: Option<ReadLimit>,
     /// Short name of the code system, e.g. `icd10cm`.
     pub system: Option<String>,
     /// Name and edition of the code set.
@@ -222,7 +225,7 @@ impl Draft<'_> {
             options.preprocess.is_some(),
             format!("preprocess {}, as in the publication", name(&preprocess)),
         );
-        let system = options.system.clone().unwrap_or_else(|| "unknown".to_owned());
+        let system = options.system.clone().unwrap_or_default();
         Manifest {
             format: FORMAT,
             id: options.id.clone().unwrap_or_else(|| folder_name.to_owned()),
@@ -232,14 +235,15 @@ impl Draft<'_> {
                 |layout| format!("{} on {}, imported", layout.name, self.config.model_type),
             ),
             architecture: self.config.model_type.clone(),
-            licence: options.licence.clone().unwrap_or_else(|| "not stated".to_owned()),
+            licence: options.licence.clone().unwrap_or_else(|| NOT_STATED.to_owned()),
             windows,
             preprocess,
+            limit: options.limit,
             padding_mode,
             head: layout.map(|layout| layout.spec.clone()),
             labels: has_labels.then(|| LabelSource {
                 file: export::LABELS.to_owned(),
-                code_set: options.code_set.clone().unwrap_or_else(|| "not stated".to_owned()),
+                code_set: options.code_set.clone().unwrap_or_else(|| NOT_STATED.to_owned()),
                 system,
                 effective: None,
             }),

@@ -9,6 +9,7 @@ use crate::decide::Thresholds;
 use crate::encoder::Config;
 use crate::error::{Error, Result};
 use crate::head::HeadSpec;
+use crate::limit::ReadLimit;
 use crate::padding::PaddingMode;
 use crate::preprocess::Preprocess;
 use crate::score::Calibration;
@@ -16,6 +17,9 @@ use crate::windows::WindowRule;
 
 /// The manifest format this engine reads.
 pub const FORMAT: u32 = 1;
+
+/// What stands in a manifest where a checkpoint does not say.
+pub const NOT_STATED: &str = "not stated";
 
 /// Everything about a bundle that is not weights, tokenizer or labels.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -39,6 +43,9 @@ pub struct Manifest {
     /// What is done to the text before it is tokenised.
     #[serde(default)]
     pub preprocess: Preprocess,
+    /// How much of a chart is read; all of it where there is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<ReadLimit>,
     /// How padding takes part.
     #[serde(default)]
     pub padding_mode: PaddingMode,
@@ -110,6 +117,9 @@ impl Manifest {
             return inconsistent(problem);
         }
         if let Err(problem) = self.calibration.check() {
+            return inconsistent(problem);
+        }
+        if let Some(Err(problem)) = self.limit.map(ReadLimit::check) {
             return inconsistent(problem);
         }
         match (&self.head, &self.labels) {

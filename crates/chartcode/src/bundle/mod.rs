@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 pub use export::Precision;
 pub use import::{Findings, Import, ImportOptions};
 pub use labels::Labels;
-pub use manifest::{DataSource, FORMAT, LabelSource, Manifest};
+pub use manifest::{DataSource, FORMAT, LabelSource, Manifest, NOT_STATED};
 pub use pickle::PickleError;
 pub use problems::KeyProblems;
 
