@@ -1,6 +1,10 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy==2.4.6", "torch==2.15.0"]
+# ///
 """Makes the checkpoints the tests read, and what PyTorch itself reads from them.
 
-Usage: python make_files.py    (writes files/*.pt and files/*.json beside this script)
+Usage: python make_files.py    (writes crates/chartcode/tests/fixtures/pickle)
 """
 
 import argparse
@@ -15,7 +19,7 @@ import zipfile
 import numpy
 import torch
 
-HERE = pathlib.Path(__file__).resolve().parent / "files"
+HERE = pathlib.Path(__file__).resolve().parents[2] / "crates/chartcode/tests/fixtures/pickle"
 
 NAMES = {
     torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.float64: "F64",

@@ -80,7 +80,7 @@ def main():
         file.write(
             "//! What Python takes for word characters and for numbers, Unicode "
             f"{unicodedata.unidata_version}.\n//!\n"
-            "//! Written by `scripts/make_preprocess.py`: neither is a property that Rust's own methods know.\n\n"
+            "//! Written by `scripts/tokenizers/make_preprocess.py`: neither is a property that Rust's own methods know.\n\n"
             + table("WORD", r"`re.match(r\"\w\", c)`: first and last of each range.".replace('\\"', '"'), word)
             + "\n" + table("NUMERIC", "`c.isnumeric()`.", numeric)
         )

@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["protobuf", "sentencepiece==0.2.3", "tokenizers==0.23.3", "transformers==5.23.0"]
+# ///
 """Writes small tokenizer files of each kind and what Transformers makes of them.
 
 python make_slow_tokenizers.py OUT [--full]
@@ -18,7 +22,7 @@ import sentencepiece
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import AutoTokenizer
 
-CORPUS = Path(__file__).resolve().parent / "fixtures" / "corpus.txt"
+CORPUS = Path(__file__).resolve().parents[1] / "fixtures" / "corpus.txt"
 EXTRA = [
     "Café au lait spots; naïve façade, jalapeño, coöperate, Ångström.",
     "le patient présente une fièvre élevée depuis l'été",

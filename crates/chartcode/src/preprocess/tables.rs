@@ -1,6 +1,6 @@
 //! What Python takes for word characters and for numbers, Unicode 14.0.0.
 //!
-//! Written by `scripts/make_preprocess.py`: neither is a property that Rust's own methods know.
+//! Written by `scripts/tokenizers/make_preprocess.py`: neither is a property that Rust's own methods know.
 
 /// `re.match(r"\w", c)`: first and last of each range.
 #[rustfmt::skip]

@@ -1,4 +1,4 @@
-//! Against the literal rules, in Rust and in Python (`scripts/make_preprocess.py`).
+//! Against the literal rules, in Rust and in Python (`scripts/tokenizers/make_preprocess.py`).
 
 use proptest::prelude::*;
 use regex::Regex;

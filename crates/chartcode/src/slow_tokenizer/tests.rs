@@ -1,4 +1,4 @@
-//! Against what Transformers makes of the same files (`scripts/make_slow_tokenizers.py`).
+//! Against what Transformers makes of the same files (`scripts/tokenizers/make_slow_tokenizers.py`).
 
 use std::path::Path;
 

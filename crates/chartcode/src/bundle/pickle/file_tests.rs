@@ -1,4 +1,4 @@
-//! Files that PyTorch wrote (`make_files.py`), against what PyTorch reads from them.
+//! Files that PyTorch wrote (`scripts/pickles/make_files.py`), against what PyTorch reads from them.
 
 use std::path::{Path, PathBuf};
 

@@ -55,9 +55,12 @@ pub(in super::super) struct Rotation {
 impl Rotation {
     fn new(rotary: Rotary, config: &Config, device: &Device) -> Result<Self> {
         let (size, longest) = (config.head_size(), config.longest_window());
-        let stretch = rotary.stretch.powf(2.0 / size as f64);
+        // In f32 throughout, as the published code does it: at distant positions the rounding of
+        // a frequency is more than the tolerance of the answers.
+        let theta = rotary.theta as f32;
+        let stretch = rotary.stretch.powf(2.0 / size as f64) as f32;
         let frequencies: Vec<f32> = (0..size / 2)
-            .map(|i| (1.0 / rotary.theta.powf(2.0 * i as f64 / size as f64) / stretch) as f32)
+            .map(|i| 1.0 / theta.powf((2 * i) as f32 / size as f32) / stretch)
             .collect();
         let angles: Vec<f32> = (0..longest)
             .flat_map(|position| frequencies.iter().map(move |f| position as f32 * f))
