@@ -13,14 +13,13 @@ use crate::decide::{self, Decision, Thresholds};
 use crate::embedding::Embedding;
 use crate::encoder::{Encoder, Input};
 use crate::error::{Error, Result};
-use crate::evidence::{self, Evidence, Passage};
-use crate::head::{Head, State, Support, WindowFeatures};
+use crate::evidence::Evidence;
+use crate::explain;
+use crate::head::{Head, State, WindowFeatures};
 use crate::options::{EvidenceKind, Options};
-use crate::passages::Strongest;
 use crate::prepare::{Preparation, Prepared};
 use crate::report::{self, CodeReport, ReadStats, Report, Stamp};
 use crate::setup;
-use crate::span::Span;
 use crate::tokens::{Tokenizer, Tokens};
 
 /// Tokens that one thread encodes at a time. More would not make the products faster, only
@@ -322,7 +321,7 @@ impl Engine {
     /// Steps 7 to 10.
     fn report(&self, chart: &Chart, prepared: &Prepared, scored: &Scored) -> Result<Report> {
         let labels = decide::select(&scored.logits, self.top, |logit| self.suggests(logit));
-        let evidence = self.evidence(chart, prepared, scored, &labels)?;
+        let evidence = explain::evidence(self, chart, prepared, scored, &labels)?;
         let codes = labels
             .into_iter()
             .zip(evidence)
@@ -343,59 +342,15 @@ impl Engine {
         })
     }
 
+    /// By what passages are chosen.
+    pub(crate) fn evidence_kind(&self) -> EvidenceKind {
+        self.evidence
+    }
+
     /// Whether a code of this logit is suggested.
-    fn suggests(&self, logit: f32) -> bool {
+    pub(crate) fn suggests(&self, logit: f32) -> bool {
         let probability = self.manifest.calibration.probability(logit);
         self.thresholds.decide(probability) != Decision::Drop
-    }
-
-    /// Step 9: the passages behind each of `labels`.
-    fn evidence(
-        &self,
-        chart: &Chart,
-        prepared: &Prepared,
-        scored: &Scored,
-        labels: &[usize],
-    ) -> Result<Vec<Vec<Evidence>>> {
-        if self.evidence == EvidenceKind::None {
-            return Ok(vec![Vec::new(); labels.len()]);
-        }
-        let spans = &prepared.tokens.spans;
-        let head = self.head()?;
-        let support = |label: usize| self.passages(spans, head.support(&scored.state, label));
-        let passages: Vec<Vec<Passage>> = if matches!(scored.state, State::Description(_)) {
-            labels.iter().map(|&label| support(label)).collect()
-        } else {
-            let mut strongest = vec![Strongest::new(self.evidence); labels.len()];
-            attribution::each_share(self, prepared, scored, labels, |place, shares| {
-                strongest[place].absorb(shares);
-            })?;
-            let passages = strongest.into_iter().map(|label| label.passages(chart.text(), spans));
-            // Where no token speaks for a code by itself, the window that does is shown.
-            let or_window = |(passages, &label): (Vec<Passage>, &usize)| {
-                if passages.is_empty() { support(label) } else { passages }
-            };
-            passages.zip(labels).map(or_window).collect()
-        };
-        Ok(passages.iter().map(|passages| evidence::gather(chart.text(), passages)).collect())
-    }
-
-    /// The best passage is always shown, others where they would be enough by themselves.
-    fn passages(&self, spans: &[Span], support: Vec<Support>) -> Vec<Passage> {
-        let mut passages: Vec<Passage> = support
-            .into_iter()
-            .enumerate()
-            .filter(|(rank, passage)| *rank == 0 || self.suggests(passage.logit_alone))
-            .map(|(_, Support { tokens, contribution, .. })| Passage {
-                span: spans[tokens.start].cover(spans[tokens.end - 1]),
-                contribution,
-                attention: None,
-            })
-            .collect();
-        passages.sort_by(|a, b| {
-            b.contribution.total_cmp(&a.contribution).then_with(|| a.span.cmp(&b.span))
-        });
-        passages
     }
 
     fn code_report(&self, label: usize, logit: f32, evidence: Vec<Evidence>) -> CodeReport {

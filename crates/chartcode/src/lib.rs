@@ -34,6 +34,7 @@ mod encoder;
 mod engine;
 mod error;
 mod evidence;
+mod explain;
 mod head;
 mod limit;
 mod options;
