@@ -97,3 +97,39 @@ fn bad_sources_are_refused() {
     assert!(matches!(error, Error::Labels { .. }), "{error}");
     assert!(error.to_string().contains("11 labels, the head 12"), "{error}");
 }
+
+/// Heads of another task have the names of a classification head.
+#[test]
+fn a_head_of_another_task_is_refused() {
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+        fs::copy(parity("bert").join(name), copy.path().join(name)).unwrap();
+    }
+    crate::support::edit_json(&copy.path().join("config.json"), |config| {
+        config["architectures"] = json!(["BertForTokenClassification"]);
+    });
+    let error = Import::open(copy.path(), &ImportOptions::default()).unwrap_err();
+    assert!(matches!(error, Error::Unsupported { field: "architectures", .. }), "{error}");
+}
+
+/// A bundle is none, and a folder that is in the way stays as it is.
+#[test]
+fn importing_harms_nothing() {
+    let bundle = crate::support::repository("models/tiny");
+    let error = Import::open(bundle, &ImportOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("a bundle already"), "{error}");
+    let folder = tempfile::tempdir().unwrap();
+    let in_the_way = folder.path().join("out.part");
+    fs::create_dir(&in_the_way).unwrap();
+    fs::write(in_the_way.join("thesis.txt"), "mine").unwrap();
+    let mut import = Import::open(parity("bert"), &ImportOptions::default()).unwrap();
+    import.check().unwrap();
+    let out = folder.path().join("out");
+    let error = import.write(&out, chartcode::Precision::Keep).unwrap_err();
+    assert!(matches!(error, Error::Exists { .. }), "{error}");
+    assert!(in_the_way.join("thesis.txt").is_file());
+    fs::remove_file(in_the_way.join("thesis.txt")).unwrap();
+    fs::write(in_the_way.join("config.json"), "{").unwrap();
+    import.write(&out, chartcode::Precision::Keep).unwrap();
+    assert!(out.join("manifest.json").is_file() && !in_the_way.exists());
+}

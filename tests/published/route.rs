@@ -83,3 +83,16 @@ fn what_a_limit_leaves_out_is_said() {
     assert!(read.unread_tokens > 0);
     assert_eq!(read.tokens + read.unread_tokens, all.tokens);
 }
+
+/// Windows of padding alone have a place in the label attention, not in the chart.
+#[test]
+fn windows_without_a_token_of_the_chart_do_no_harm() {
+    let folder = checkpoint("roberta", "laat");
+    let golden = golden("roberta");
+    let exact = golden["charts"].as_array().unwrap().iter().find(|c| c["id"] == "exact-roberta");
+    let chart = chart("exact", text(&exact.unwrap()["text"]));
+    let engine = imported(folder.path(), &options(PaddingMode::HeadExtraWindow), Precision::Keep);
+    let report = engine.code(&chart).unwrap();
+    assert_eq!(report.read.windows, 4);
+    assert_eq!(engine.embed(&chart).unwrap().windows.len(), 3);
+}

@@ -42,7 +42,9 @@ impl Embedding {
         for segment in segments(&prepared.windows) {
             let members: Vec<&Window> = segment.iter().collect();
             let means = engine.in_batches(&members, means)?;
-            for (window, mut vector) in segment.iter().zip(means) {
+            // Windows of special tokens or padding alone say nothing of the chart.
+            let read = segment.iter().zip(means).filter(|(window, _)| !window.tokens.is_empty());
+            for (window, mut vector) in read {
                 let tokens = window.ids.len();
                 chart.iter_mut().zip(&vector).for_each(|(sum, x)| *sum += x * tokens as f32);
                 normalise(&mut vector);

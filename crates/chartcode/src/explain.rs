@@ -47,6 +47,7 @@ pub(crate) fn evidence(
 fn passages(engine: &Engine, spans: &[Span], support: Vec<Support>) -> Vec<Passage> {
     let mut passages: Vec<Passage> = support
         .into_iter()
+        .filter(|passage| !passage.tokens.is_empty())
         .enumerate()
         .filter(|(rank, passage)| *rank == 0 || engine.suggests(passage.logit_alone))
         .map(|(_, Support { tokens, contribution, .. })| Passage {

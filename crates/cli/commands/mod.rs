@@ -10,10 +10,10 @@ pub(crate) mod scores;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use chartcode::{Chart, Engine, Options};
+use chartcode::{Bundle, Chart, Engine, Options};
 
 use crate::args::{ChartArgs, EngineArgs};
-use crate::failures::Failures;
+use crate::failures::{self, Failures};
 use crate::input::Charts;
 use crate::progress::Progress;
 
@@ -41,7 +41,14 @@ fn bundle(named: Option<&Path>) -> anyhow::Result<PathBuf> {
 
 /// Loads the engine that the command line describes.
 fn load(args: &EngineArgs, options: Options) -> anyhow::Result<Engine> {
-    Ok(Engine::load(bundle(args.bundle.as_deref())?, options)?)
+    let bundle = Bundle::open(bundle(args.bundle.as_deref())?)?;
+    if !bundle.assumed().is_empty() {
+        failures::note(&format!(
+            "the bundle has no manifest; assumed: {} (chartcode import writes one)",
+            bundle.assumed().join("; ")
+        ));
+    }
+    Ok(Engine::from_bundle(bundle, options)?)
 }
 
 /// Applies `work` to each chart; charts that fail are named and counted, the others go on.

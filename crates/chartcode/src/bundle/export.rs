@@ -63,6 +63,10 @@ pub(super) fn write(
     part.push(".part");
     let part = PathBuf::from(part);
     if part.exists() {
+        if !is_ours(&part) {
+            return Err(Error::Exists { path: part });
+        }
+        // Left over from an import that was interrupted.
         fs::remove_dir_all(&part).map_err(|source| Error::Write { path: part.clone(), source })?;
     }
     let made = fs::create_dir_all(&part);
@@ -74,6 +78,17 @@ pub(super) fn write(
         removed.map_err(|source| Error::Write { path: out.to_owned(), source })?;
     }
     fs::rename(&part, out).map_err(|source| Error::Write { path: out.to_owned(), source })
+}
+
+/// Whether a folder holds nothing but files that an import writes.
+fn is_ours(folder: &Path) -> bool {
+    let written = [CONFIG, TOKENIZER, WEIGHTS, LABELS, CARD, MANIFEST];
+    let is_written = |entry: std::io::Result<fs::DirEntry>| {
+        entry.is_ok_and(|entry| {
+            entry.path().is_file() && written.iter().any(|name| entry.file_name() == *name)
+        })
+    };
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.all(is_written))
 }
 
 fn write_files(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::checkpoint::Checkpoint;
-use super::files::Files;
+use super::files::{Files, MANIFEST};
 use super::label_files::{self, FoundLabels};
 use super::labels::Labels;
 use super::layouts::{CHUNK, HeadLayout};
@@ -91,6 +91,10 @@ impl Import {
     pub fn open(source: impl AsRef<Path>, options: &ImportOptions) -> Result<Self> {
         let source = source.as_ref();
         let (folder, name) = locate(source)?;
+        if folder.join(MANIFEST).is_file() {
+            let problem = "it is a bundle already, there is nothing to import".to_owned();
+            return Err(Error::Inconsistent { path: folder.join(MANIFEST), problem });
+        }
         let mut files = Files::of(&folder);
         let mut around = options.encoder.as_deref().map(Files::of);
         let config_files = around.as_mut().unwrap_or(&mut files);
@@ -132,6 +136,7 @@ impl Import {
             labels,
             encoder_weights: checkpoint.weights,
             head_weights: None,
+            assumed: findings.assumed.clone(),
         };
         Ok(Self { bundle, config_bytes, findings })
     }

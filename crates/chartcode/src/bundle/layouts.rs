@@ -74,6 +74,10 @@ const KNOWN: [(&str, &[&str]); 7] = [
     ),
 ];
 
+/// Classes whose heads have the same names and answer another question.
+const OTHER_TASKS: [&str; 3] =
+    ["ForTokenClassification", "ForMultipleChoice", "ForQuestionAnswering"];
+
 /// What stands beside an encoder in checkpoints and has no part in coding: what it was pretrained
 /// with, buffers, poolers.
 const BESIDES: [&str; 18] = [
@@ -111,6 +115,10 @@ impl HeadLayout {
             }
             weights.take_for(layout.name);
             return Ok(Some(layout));
+        }
+        let other_task = |name: &&String| OTHER_TASKS.iter().any(|task| name.ends_with(task));
+        if let Some(other) = config.architectures.iter().find(other_task) {
+            return Err(unsupported(weights, "architectures", other, "…ForSequenceClassification"));
         }
         let classifier = format!("{}.weight", PooledLayout::of(config).classifier);
         let mut classes = config.architectures.iter();

@@ -44,6 +44,8 @@ pub struct Bundle {
     /// The encoder's tensors, and the head's where it has no file of its own.
     pub(crate) encoder_weights: Weights,
     pub(crate) head_weights: Option<Weights>,
+    /// What a folder without a manifest does not say and was taken to be so.
+    assumed: Vec<String>,
 }
 
 impl std::fmt::Debug for Bundle {
@@ -103,6 +105,7 @@ impl Bundle {
             labels,
             encoder_weights,
             head_weights,
+            assumed: Vec::new(),
         })
     }
 
@@ -140,6 +143,12 @@ impl Bundle {
     #[must_use]
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// What a folder without a manifest does not say and was taken to be so, for people.
+    #[must_use]
+    pub fn assumed(&self) -> &[String] {
+        &self.assumed
     }
 
     /// Key and shape of every tensor in the bundle, alphabetical within each file.
