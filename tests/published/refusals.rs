@@ -133,3 +133,38 @@ fn importing_harms_nothing() {
     import.write(&out, chartcode::Precision::Keep).unwrap();
     assert!(out.join("manifest.json").is_file() && !in_the_way.exists());
 }
+
+/// Sizes that would exhaust memory are an error before anything is allocated for them.
+#[test]
+fn monstrous_sizes_are_refused() {
+    let fields: [(&str, &str); 9] = [
+        ("bert", "hidden_size"),
+        ("bert", "num_hidden_layers"),
+        ("bert", "vocab_size"),
+        ("bert", "intermediate_size"),
+        ("albert", "num_hidden_groups"),
+        ("deberta-v3", "position_buckets"),
+        ("modernbert", "max_position_embeddings"),
+        ("modernbert", "hidden_size"),
+        ("gte", "max_position_embeddings"),
+    ];
+    for (encoder, field) in fields {
+        for value in [1_u64 << 20, 1 << 24, 1 << 40, u64::MAX] {
+            let copy = tempfile::tempdir().unwrap();
+            for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+                fs::copy(parity(encoder).join(name), copy.path().join(name)).unwrap();
+            }
+            crate::support::edit_json(&copy.path().join("config.json"), |config| {
+                config[field] = json!(value);
+            });
+            let error = Import::open(copy.path(), &ImportOptions::default())
+                .and_then(|mut import| import.check().map(drop));
+            let error = error.err().map(|error| error.to_string());
+            let expected =
+                error.as_ref().is_some_and(|e| e.contains("config") || e.contains("fit"));
+            // A table of positions that is longer than needed costs little and harms nothing.
+            let harmless = field == "max_position_embeddings" && value == 1 << 20;
+            assert!(expected || harmless, "{encoder} {field} {value}: {error:?}");
+        }
+    }
+}

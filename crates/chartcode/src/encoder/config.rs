@@ -10,8 +10,11 @@ use super::family::Family;
 use super::fields::Fields;
 use crate::error::{Error, Result};
 
-/// No size of a real encoder comes near it; a larger one is a mistake or an attack on memory.
+/// No size of a real encoder comes near these; a larger one is a mistake or an attack on memory.
 const LARGEST_SIZE: usize = 1 << 24;
+const MOST_LAYERS: usize = 1 << 10;
+/// Positions times the width of an attention head: what tables of positions hold.
+const LARGEST_TABLE: usize = 1 << 24;
 
 /// `config.json` of an encoder, in one form for all families. Fields that do not change the
 /// forward pass are ignored; values that would change it and are not supported are refused.
@@ -228,7 +231,7 @@ impl Config {
     /// Layers with weights of their own.
     pub(super) fn distinct_layers(&self) -> usize {
         match self.family {
-            Family::Albert => self.shared.0 * self.shared.1,
+            Family::Albert => self.shared.0.saturating_mul(self.shared.1),
             _ => self.num_hidden_layers,
         }
     }
@@ -326,6 +329,10 @@ impl Config {
             "a size is 0".to_owned()
         } else if let Some(size) = sizes.iter().find(|&&size| size > LARGEST_SIZE) {
             format!("a size is {size}")
+        } else if self.num_hidden_layers.max(self.distinct_layers()) > MOST_LAYERS {
+            format!("{} layers are more than {MOST_LAYERS}", self.num_hidden_layers)
+        } else if self.longest_window().saturating_mul(self.head_size()) > LARGEST_TABLE {
+            format!("max_position_embeddings is {}", self.max_position_embeddings)
         } else if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
             format!(
                 "hidden_size {} is not a multiple of num_attention_heads {}",
