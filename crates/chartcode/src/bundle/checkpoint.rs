@@ -127,7 +127,7 @@ impl Checkpoint {
     fn read_pickle(path: &Path, name: &str, bytes: Vec<u8>) -> Result<Self> {
         let pickle = |source| Error::Pickle { path: path.to_owned(), source };
         let content = pickle::read(&bytes).map_err(pickle)?;
-        let threshold = THRESHOLDS.iter().find_map(|name| content.number(name, &bytes));
+        let threshold = THRESHOLDS.iter().find_map(|name| content.number(name, &bytes)).map(short);
         let mut ignored: Vec<String> =
             content.ignored().iter().map(|ignored| ignored.path.clone()).collect();
         let mut tensors = Vec::new();
@@ -163,6 +163,13 @@ impl Checkpoint {
         let weights = Weights::unwrapped(path, blobs, tensors, wrapper.copied())?;
         Ok(Self { weights, threshold, files: vec![name.to_owned()], ignored })
     }
+}
+
+/// The shortest decimal for a number that was an f32: 0.3737 instead of 0.37369999289512634.
+fn short(number: f64) -> f64 {
+    let single = number as f32;
+    let decimal = single.to_string().parse().unwrap_or(number);
+    if f64::from(single) == number { decimal } else { number }
 }
 
 /// The safetensors type of a floating-point one; other tensors are buffers such as position ids.

@@ -267,7 +267,8 @@ impl Draft<'_> {
         }
         let max_tokens = self.options.window_tokens.unwrap_or_else(|| {
             let chunk = CHUNK.min(longest);
-            findings.assumed.push(format!("windows of {chunk} tokens, as in the publication"));
+            let why = if chunk == CHUNK { "as in the publication" } else { "all that fit" };
+            findings.assumed.push(format!("windows of {chunk} tokens, {why}"));
             chunk
         });
         WindowRule::Document { max_tokens }
