@@ -16,3 +16,7 @@ mod published;
 mod route;
 /// Paths, goldens and scratch bundles.
 mod support;
+/// CAML, MultiResCNN and LAAT as published, against PyTorch.
+mod words;
+/// What such models need beside their weights, and what is refused.
+mod words_import;

@@ -198,6 +198,7 @@ impl Engine {
             tokenizer: &self.tokenizer,
             head: self.head.as_ref(),
             padding: self.encoder.config().pad_token_id,
+            extra_rows: self.encoder.config().extra_rows(),
         }
     }
 

@@ -113,6 +113,18 @@ pub enum Error {
         problem: String,
     },
 
+    /// A word-level model has no vocabulary.
+    #[error(
+        "{} has neither token2index.json (word to index) nor vocab.csv (a word a line): a \
+         word-level model reads nothing without the vocabulary it was trained with (put that file \
+         beside the weights, or name its folder with chartcode import --encoder)",
+        path.display()
+    )]
+    NoVocabulary {
+        /// The folder.
+        path: PathBuf,
+    },
+
     /// A file could not be written.
     #[error("cannot write {}", path.display())]
     Write {

@@ -25,6 +25,8 @@ pub(crate) struct Preparation<'a> {
     pub(crate) head: Option<&'a Head>,
     /// The padding token.
     pub(crate) padding: u32,
+    /// Rows of hidden states behind those of the tokens.
+    pub(crate) extra_rows: usize,
 }
 
 impl Preparation<'_> {
@@ -63,7 +65,7 @@ impl Preparation<'_> {
         let mut ids = [prefix, &tokens.ids, suffix].concat();
         let read = ids.len();
         let mode = self.manifest.padding_mode;
-        ids.resize(read + mode.count(read, length), self.padding);
+        ids.resize(read + mode.count(read, length) + self.extra_rows, self.padding);
         let own = prefix.len()..prefix.len() + tokens.len();
         ids.chunks(length)
             .enumerate()

@@ -181,12 +181,15 @@ impl Tokenizer {
 }
 
 /// Whether no token can depend on text beyond the white space around it, so that a chart may be
-/// tokenised piece by piece. True of BERT's own pre-tokenizer; others are given the whole chart.
+/// tokenised piece by piece. True of BERT's own pre-tokenizer and of one that does nothing but split
+/// at white space; others are given the whole chart.
 fn splits_at_white_space(tokenizer: &tokenizers::Tokenizer) -> bool {
     let local_normalizer =
         matches!(tokenizer.get_normalizer(), None | Some(NormalizerWrapper::BertNormalizer(_)));
-    let local_words =
-        matches!(tokenizer.get_pre_tokenizer(), Some(PreTokenizerWrapper::BertPreTokenizer(_)));
+    let local_words = matches!(
+        tokenizer.get_pre_tokenizer(),
+        Some(PreTokenizerWrapper::BertPreTokenizer(_) | PreTokenizerWrapper::WhitespaceSplit(_))
+    );
     // Added tokens are looked for in the raw text and might hold white space themselves.
     let plain_added = tokenizer.get_added_tokens_decoder().values().all(|token| {
         !token.content.contains(char::is_whitespace) && !token.lstrip && !token.rstrip

@@ -28,12 +28,26 @@ pub enum WindowRule {
     /// The chart with one set of special tokens around all of it, cut into windows of the same
     /// length that have none of their own: the chunks of PLM-ICD and its successors.
     Document {
-        /// Tokens of a window.
+        /// Tokens of a window. A manifest that does not say sets no limit: a chart is one window,
+        /// as word encoders read it.
+        #[serde(default = "no_limit", skip_serializing_if = "is_no_limit")]
         max_tokens: usize,
     },
 }
 
+fn no_limit() -> usize {
+    WindowRule::NO_LIMIT
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the call that serde makes")]
+fn is_no_limit(tokens: &usize) -> bool {
+    *tokens == WindowRule::NO_LIMIT
+}
+
 impl WindowRule {
+    /// `max_tokens` of a rule under which a chart is one window, however long.
+    pub const NO_LIMIT: usize = usize::MAX;
+
     /// Tokens of the longest window, special tokens included.
     #[must_use]
     pub fn max_tokens(self) -> usize {

@@ -11,14 +11,15 @@ use super::labels::Labels;
 use super::layouts::{CHUNK, HeadLayout};
 use super::manifest::{FORMAT, LabelSource, Manifest, NOT_STATED};
 use super::weights::Weights;
-use super::{Bundle, CONFIG, export, tokenizer_files};
+use super::{Bundle, CONFIG, export, tokenizer_files, word_files};
 use crate::decide::Thresholds;
-use crate::encoder::Config;
+use crate::encoder::{Config, WordKind, synthesise_word_config};
 use crate::error::{Error, Result};
 use crate::limit::ReadLimit;
 use crate::padding::PaddingMode;
 use crate::preprocess::Preprocess;
 use crate::score::Calibration;
+use crate::tokens::Tokenizer;
 use crate::windows::WindowRule;
 
 /// What the files do not say, or what is to be different from what they say.
@@ -97,26 +98,25 @@ impl Import {
         }
         let mut files = Files::of(&folder);
         let mut around = options.encoder.as_deref().map(Files::of);
+        let has_config = around.as_ref().unwrap_or(&files).has(CONFIG);
+        let early = (!has_config).then(|| Checkpoint::read(&mut files, &name)).transpose()?;
         let config_files = around.as_mut().unwrap_or(&mut files);
-        if !config_files.has(CONFIG) {
-            return Err(Error::NotABundle {
-                path: config_files.folder().to_owned(),
-                missing: CONFIG,
-            });
-        }
-        let config_bytes = config_files.read(CONFIG)?;
+        let config_bytes = match &early {
+            None => config_files.read(CONFIG)?,
+            Some(checkpoint) => implied_config(checkpoint, config_files.folder())?,
+        };
         let config = Config::parse(&config_files.path(CONFIG), &config_bytes)?;
-        let own_tokenizer = tokenizer_files::is_there(&files);
-        let tokenizer_folder =
-            if own_tokenizer { &mut files } else { around.as_mut().unwrap_or(&mut files) };
-        let tokenizer = tokenizer_files::read(tokenizer_folder, &config.model_type)?;
-        let checkpoint = Checkpoint::read(&mut files, &name)?;
+        let tokenizer = tokenizer(&mut files, around.as_mut(), &config)?;
+        let checkpoint = early.map_or_else(|| Checkpoint::read(&mut files, &name), Ok)?;
         let layout = HeadLayout::detect(&checkpoint.weights, &config)?;
         let found = match &layout {
             Some(_) => label_files::find(&mut files, options.labels.as_deref(), &config)?,
             None => None,
         };
         let mut findings = Findings::start(&checkpoint, &config, layout.as_ref());
+        if !has_config {
+            findings.assume_config(&config);
+        }
         let manifest = Draft { options, config: &config, layout: layout.as_ref() }.manifest(
             &name_of(&folder),
             checkpoint.threshold,
@@ -180,16 +180,26 @@ impl Import {
 impl Findings {
     fn start(checkpoint: &Checkpoint, config: &Config, layout: Option<&HeadLayout>) -> Self {
         let keys = crate::encoder::Keys::detect(&checkpoint.weights, config);
+        let prefix = if config.is_word_level() { "" } else { keys.prefix() };
         Self {
             weights: checkpoint.files.clone(),
             encoder: config.model_type.clone(),
-            prefix: keys.prefix().to_owned(),
+            prefix: prefix.to_owned(),
             head: layout.map(|layout| layout.name.to_owned()),
             used: 0,
             ignored: checkpoint.ignored.clone(),
             labels: None,
             threshold: String::new(),
             assumed: Vec::new(),
+        }
+    }
+
+    /// Notes what a configuration was made from that no file holds.
+    fn assume_config(&mut self, config: &Config) {
+        self.assumed.push("config.json, from the tensors' shapes".to_owned());
+        if let Some(WordKind::MultiResCnn { attention_tanh: true, .. }) = config.word_kind() {
+            let what = "attention_tanh, a second tanh before the attention, as in the publication";
+            self.assumed.push(what.to_owned());
         }
     }
 }
@@ -261,6 +271,10 @@ impl Draft<'_> {
 
     fn windows(&self, attends: bool, findings: &mut Findings) -> WindowRule {
         let longest = self.config.longest_window();
+        if self.config.is_word_level() {
+            let max_tokens = self.options.window_tokens.unwrap_or(WindowRule::NO_LIMIT);
+            return WindowRule::Document { max_tokens };
+        }
         if !attends {
             let max_tokens = self.options.window_tokens.unwrap_or(longest);
             return WindowRule::Fixed { max_tokens, overlap: 0 };
@@ -309,6 +323,26 @@ fn locate(source: &Path) -> Result<(PathBuf, String)> {
         Some(name) => Ok((source.to_owned(), name)),
         None => Err(Error::NotABundle { path: source.to_owned(), missing }),
     }
+}
+
+/// The configuration of a word encoder, as its tensors imply it; `folder` should hold another's.
+fn implied_config(checkpoint: &Checkpoint, folder: &Path) -> Result<Vec<u8>> {
+    let missing = || Error::NotABundle { path: folder.to_owned(), missing: CONFIG };
+    synthesise_word_config(&checkpoint.weights)?.ok_or_else(missing)
+}
+
+/// The tokenizer beside the weights or, where there is none, in the folder around.
+fn tokenizer(files: &mut Files, around: Option<&mut Files>, config: &Config) -> Result<Tokenizer> {
+    let is_word_level = config.is_word_level();
+    let is_there = if is_word_level { word_files::is_there } else { tokenizer_files::is_there };
+    let folder = match around {
+        Some(around) if !is_there(files) => around,
+        _ => files,
+    };
+    if is_word_level {
+        return word_files::read(folder, config.vocab_size);
+    }
+    tokenizer_files::read(folder, &config.model_type)
 }
 
 /// The labels, as many as the head has rows.

@@ -2,6 +2,7 @@
 
 use super::problems::KeyProblems;
 use super::weights::Weights;
+use super::word_heads;
 use crate::encoder::{Config, Keys};
 use crate::error::{Error, Result};
 use crate::head::{Aggregate, HeadSpec, PooledLayout};
@@ -61,15 +62,15 @@ const KNOWN: [(&str, &[&str]); 7] = [
         &["classifier.weight", "classifier.out_proj.weight", "classifier.dense.weight"],
     ),
     (
-        "CAML (embed, conv, U, final), which is not supported",
+        "CAML (embed, conv, U, final), a word-level model that needs no config.json",
         &["conv.weight", "U.weight", "final.weight"],
     ),
     (
-        "MultiResCNN (embed, convs), which is not supported",
+        "MultiResCNN (embed, convs), a word-level model that needs no config.json",
         &["convs.0.0.weight", "convs.0.2.left.0.weight"],
     ),
     (
-        "LAAT with a recurrent encoder (embed, rnn), which is not supported",
+        "LAAT (embed, rnn), a word-level model that needs no config.json",
         &["rnn.weight_ih_l0", "rnn.weight_hh_l0", "embed.weight"],
     ),
 ];
@@ -108,6 +109,9 @@ impl HeadLayout {
     /// [`Error::Unsupported`] for a head that answers another question,
     /// [`Error::Checkpoint`] where tensors beside the encoder's are of no known head.
     pub(crate) fn detect(weights: &Weights, config: &Config) -> Result<Option<Self>> {
+        if let Some(kind) = config.word_kind() {
+            return word_heads::detect(weights, kind);
+        }
         let layout = label_attention(weights);
         if let Some(layout) = layout {
             if let Some(mode) = config.model_mode.as_deref().filter(|mode| *mode != "laat") {

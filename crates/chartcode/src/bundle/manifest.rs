@@ -139,6 +139,14 @@ impl Manifest {
                 self.architecture, config.model_type
             ));
         }
+        let whole = WindowRule::Document { max_tokens: WindowRule::NO_LIMIT };
+        if config.is_word_level() && self.windows != whole {
+            return inconsistent(format!(
+                "{} reads a chart as one window: windows must be of kind document, without \
+                 max_tokens",
+                config.model_type
+            ));
+        }
         let is_document = matches!(self.windows, WindowRule::Document { .. });
         if self.padding_mode != PaddingMode::None && !is_document {
             return inconsistent("padding_mode needs windows of kind document".to_owned());

@@ -12,6 +12,8 @@ mod pickle;
 mod problems;
 mod tokenizer_files;
 pub(crate) mod weights;
+mod word_files;
+mod word_heads;
 
 use std::path::{Path, PathBuf};
 

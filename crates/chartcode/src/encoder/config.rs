@@ -11,7 +11,7 @@ use super::fields::Fields;
 use crate::error::{Error, Result};
 
 /// No size of a real encoder comes near these; a larger one is a mistake or an attack on memory.
-const LARGEST_SIZE: usize = 1 << 24;
+pub(super) const LARGEST_SIZE: usize = 1 << 24;
 const MOST_LAYERS: usize = 1 << 10;
 /// Positions times the width of an attention head: what tables of positions hold.
 const LARGEST_TABLE: usize = 1 << 24;
@@ -23,7 +23,7 @@ const LARGEST_TABLE: usize = 1 << 24;
 pub struct Config {
     /// Family, as the file names it, e.g. `xlm-roberta`.
     pub model_type: String,
-    /// Family.
+    /// The transformer's family; of no meaning where [`Config::is_word_level`].
     pub family: Family,
     /// Rows of the word embedding.
     pub vocab_size: usize,
@@ -64,6 +64,8 @@ pub struct Config {
     pub(super) bias: Biases,
     /// ALBERT: groups of layers, and layers a group.
     pub(super) shared: (usize, usize),
+    /// The encoder that it is instead of a transformer.
+    pub(super) words: Option<super::words::WordKind>,
 }
 
 /// How positions enter the embeddings.
@@ -196,6 +198,9 @@ impl Config {
         let map: Map<String, Value> = serde_json::from_slice(bytes)
             .map_err(|source| Error::Json { path: path.to_owned(), source })?;
         let fields = Fields::new(path, &map);
+        if let Some(config) = super::words::read(&fields)? {
+            return Ok(config);
+        }
         let config = Self::read(&fields)?;
         config.check(&fields)?;
         Ok(config)
@@ -302,6 +307,7 @@ impl Config {
                 fields.size_or(&["num_hidden_groups"], 1)?,
                 fields.size_or(&["inner_group_num"], 1)?,
             ),
+            words: None,
         })
     }
 

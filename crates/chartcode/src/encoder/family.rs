@@ -44,7 +44,8 @@ pub enum Family {
 impl Family {
     /// The names `model_type` may have.
     pub(super) const NAMES: &'static str = "bert, roberta, xlm-roberta, camembert, electra, \
-         distilbert, albert, mpnet, deberta-v2, longformer, modernbert, nomic_bert, gte, new";
+         distilbert, albert, mpnet, deberta-v2, longformer, modernbert, nomic_bert, gte, new, caml, multirescnn, \
+         laat-rnn";
 
     /// Number of segments where `config.json` does not say.
     pub(super) fn segments(self) -> usize {

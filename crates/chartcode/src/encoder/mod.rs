@@ -1,4 +1,5 @@
-//! Step 5: windows → hidden states. One encoder; its variants are configuration.
+//! Step 5: windows → hidden states. One transformer, whose variants are configuration, and the word
+//! encoders that came before it.
 
 mod activation;
 mod attention;
@@ -11,6 +12,8 @@ mod fields;
 mod layer;
 mod layout;
 mod linear;
+mod transformer;
+mod words;
 
 use candle_core::{Device, Tensor};
 
@@ -18,35 +21,26 @@ pub use config::{Activation, Config};
 pub use family::Family;
 pub(crate) use layout::Keys;
 pub(crate) use linear::{Linear, Norm, NormSpec};
+pub(crate) use words::{WordKind, synthesise as synthesise_word_config};
 
 use crate::bundle::weights::Weights;
 use crate::error::{Error, Result, Stage as _};
 
-use attention::{Group, Tables};
-use config::AttentionKind;
-use convolution::Convolution;
-use embeddings::Embeddings;
-use layer::Layer;
+use transformer::Transformer;
+use words::WordEncoder;
 
-/// A batch has at least this many rows: below it the matrix library takes another path, which
-/// adds in another order, and a chart's answer would depend on what it was batched with.
-const LEAST_ROWS: usize = 32;
-
-/// A transformer encoder of any family that [`Family`] names.
-///
-/// Windows of any lengths are packed row after row: products run over all rows at once, attention
-/// over each group of windows of equal length, and no padding or mask exists but what a window
-/// itself brings.
+/// An encoder: a transformer of any family that [`Family`] names, or one of the word encoders that
+/// read a whole chart at once (CAML, MultiResCNN, LAAT's bi-LSTM).
 #[derive(Debug)]
 pub struct Encoder {
     config: Config,
-    embeddings: Embeddings,
-    layers: Vec<Layer>,
-    /// Which layer each step of the forward pass takes.
-    schedule: Vec<usize>,
-    convolution: Option<Convolution>,
-    final_norm: Option<Norm>,
-    device: Device,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    Transformer(Box<Transformer>),
+    Words(Box<WordEncoder>),
 }
 
 /// One window as the encoder reads it.
@@ -81,27 +75,14 @@ impl Parts<'_> {
 }
 
 impl Encoder {
-    /// Builds the encoder from Hugging Face keys, whatever their prefix. Keys that are missing or
-    /// have another shape are noted in `weights`, which tells of all of them at once.
+    /// Builds the encoder from the keys of its publication. Keys that are missing or have another
+    /// shape are noted in `weights`, which tells of all of them at once.
     pub(crate) fn load(weights: &Weights, config: Config, device: &Device) -> Result<Self> {
-        let keys = Keys::detect(weights, &config);
-        let parts = Parts { weights, keys: &keys, config: &config, device };
-        let embeddings = Embeddings::load(&parts)?;
-        let tables = Tables::load(&parts)?;
-        let layers = (0..config.distinct_layers())
-            .map(|index| Layer::load(&parts, index, &tables))
-            .collect::<Result<_>>()?;
-        let convolution = match &config.attention {
-            AttentionKind::Disentangled(kind) => Convolution::load(&parts, kind)?,
-            _ => None,
+        let body = match config.word_kind() {
+            Some(kind) => Body::Words(Box::new(WordEncoder::load(weights, &config, kind, device)?)),
+            None => Body::Transformer(Box::new(Transformer::load(weights, &config, device)?)),
         };
-        let final_norm = config
-            .family
-            .is_pre_norm()
-            .then(|| parts.norm(&keys.key("final_norm"), config.hidden_size))
-            .transpose()?;
-        let (schedule, device) = (config.schedule(), device.clone());
-        Ok(Self { config, embeddings, layers, schedule, convolution, final_norm, device })
+        Ok(Self { config, body })
     }
 
     /// The configuration it was built from.
@@ -125,48 +106,23 @@ impl Encoder {
 
     /// As [`Encoder::forward`], for windows that may end in masked padding.
     pub(crate) fn encode(&self, windows: &[Input<'_>]) -> Result<Tensor> {
-        self.encode_packed(windows).stage("the encoder")
+        let hidden = match &self.body {
+            Body::Transformer(transformer) => transformer.forward(windows),
+            Body::Words(words) => words.forward(windows),
+        };
+        hidden.stage("the encoder")
     }
 
     /// The first token's last hidden state as it would be if it could not attend to a token in the
     /// last layer, for each token of a window a row, `[length, H]`; and how much the last layer
-    /// attends to each, the mean over its heads.
-    pub(crate) fn without_each(&self, window: Input<'_>) -> Result<(Tensor, Vec<f32>)> {
-        let (last, before) = self.schedule.split_last().unwrap_or((&0, &[]));
-        let without_each = || {
-            let hidden = self.run(&[window], before)?;
-            let (mut hidden, attention) = self.layers[*last].without_each(&hidden)?;
-            if let Some(norm) = &self.final_norm {
-                hidden = norm.forward(&hidden)?;
+    /// attends to each, the mean over its heads. Nothing from an encoder without attention.
+    pub(crate) fn without_each(&self, window: Input<'_>) -> Result<Option<(Tensor, Vec<f32>)>> {
+        match &self.body {
+            Body::Transformer(transformer) => {
+                transformer.without_each(window).stage("evidence").map(Some)
             }
-            Ok((hidden, attention))
-        };
-        without_each().stage("evidence")
-    }
-
-    fn encode_packed(&self, windows: &[Input<'_>]) -> candle_core::Result<Tensor> {
-        let hidden = self.run(windows, &self.schedule)?;
-        self.final_norm.as_ref().map_or_else(|| Ok(hidden.clone()), |norm| norm.forward(&hidden))
-    }
-
-    /// Embeddings and some steps of the schedule, from its beginning.
-    fn run(&self, windows: &[Input<'_>], steps: &[usize]) -> candle_core::Result<Tensor> {
-        let rows: usize = windows.iter().map(|window| window.ids.len()).sum();
-        let filler = vec![0; LEAST_ROWS.saturating_sub(rows)];
-        let mut windows = windows.to_vec();
-        // Filler rows are windows of their own, so that no real token attends to them.
-        let filler = filler.chunks(self.config.longest_window());
-        windows.extend(filler.map(|ids| Input { ids, keys: ids.len() }));
-        let groups = Group::of(&windows);
-        let embedded = self.embeddings.forward(&windows, &self.device)?;
-        let mut hidden = embedded.clone();
-        for (step, &index) in steps.iter().enumerate() {
-            hidden = self.layers[index].forward(&hidden, &groups)?;
-            if let (0, Some(convolution)) = (step, &self.convolution) {
-                hidden = convolution.forward(&embedded, &hidden, &groups)?;
-            }
+            Body::Words(_) => Ok(None),
         }
-        hidden.narrow(0, 0, rows)
     }
 
     /// Checks that windows of `tokens` tokens have positions.

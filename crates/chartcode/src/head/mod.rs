@@ -63,10 +63,13 @@ pub enum HeadSpec {
         #[serde(default)]
         aggregate: Aggregate,
     },
-    /// PLM-ICD (Huang et al. 2022), LAAT's label attention (Vu et al. 2020):
+    /// LAAT's label attention (Vu et al. 2020), which PLM-ICD (Huang et al. 2022) took over:
     /// `α = softmax(tanh(X W1ᵀ) W2ᵀ)` over all tokens of the chart,
     /// `logit_l = W3_l · Σ α x + b_l`.
     Laat,
+    /// CAML's label attention (Mullenbach et al. 2018), which MultiResCNN took over:
+    /// `α = softmax(X Uᵀ)`, `logit_l = W_l · Σ α x + b_l`.
+    Caml,
     /// PLM-CA (Edin et al. 2024), cross-attention from labels to tokens:
     /// `α = softmax(Q (X Wkᵀ)ᵀ / scale)`, `logit_l = w · LayerNorm(Σ α (Wv x + b_v)) + b`.
     PlmCa {
@@ -107,6 +110,7 @@ impl HeadSpec {
                 "classification (pooled linear, mean over windows)"
             }
             Self::Laat => "PLM-ICD (LAAT label attention)",
+            Self::Caml => "CAML (label attention)",
             Self::PlmCa { .. } => "PLM-CA (cross-attention from labels)",
             Self::GkiIcd => "GKI-ICD (cross-attention from labels, a classifier a label)",
         }
@@ -119,7 +123,7 @@ impl HeadSpec {
 
     /// Whether the head weighs single tokens of the whole chart.
     pub(crate) fn attends_to_tokens(&self) -> bool {
-        matches!(self, Self::Laat | Self::PlmCa { .. } | Self::GkiIcd)
+        matches!(self, Self::Laat | Self::Caml | Self::PlmCa { .. } | Self::GkiIcd)
     }
 
     /// What the manifest's numbers alone rule out.
@@ -195,6 +199,7 @@ impl Head {
                 Self::Pooled(PooledHead::load(bundle, *aggregate, device)?)
             }
             HeadSpec::Laat => Self::Label(LabelAttention::laat(weights, sizes, device)?),
+            HeadSpec::Caml => Self::Label(LabelAttention::caml(weights, sizes, device)?),
             HeadSpec::PlmCa { scale } => {
                 Self::Label(LabelAttention::cross(weights, sizes, *scale, device)?)
             }

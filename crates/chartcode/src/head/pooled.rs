@@ -170,7 +170,9 @@ impl PooledHead {
             (Tensor::cat(&[without, whole], 0), vec![1.0 / count as f32; count])
         } else {
             let whole = encoder.encode(&[window.input()])?.narrow(0, 0, 1).stage("evidence")?;
-            let (without, attention) = encoder.without_each(window.input())?;
+            let Some((without, attention)) = encoder.without_each(window.input())? else {
+                return Ok(vec![Vec::new(); labels.len()]);
+            };
             (Tensor::cat(&[without, whole], 0), attention)
         };
         let columns = self.classifier.columns(labels).stage("evidence")?;

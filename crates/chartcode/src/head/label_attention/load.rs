@@ -2,8 +2,8 @@
 
 use candle_core::{Device, Tensor};
 
-use super::LabelAttention;
 use super::values::{Values, Vectors};
+use super::{KeyMap, LabelAttention};
 use crate::bundle::weights::Weights;
 use crate::encoder::Linear;
 use crate::error::{Result, Stage as _};
@@ -19,27 +19,47 @@ pub(in super::super) struct Sizes {
 }
 
 impl LabelAttention {
-    /// PLM-ICD's head (Huang et al. 2022), which is LAAT's (Vu et al. 2020):
+    /// LAAT's head (Vu et al. 2020), and PLM-ICD's (Huang et al. 2022):
     /// `α = softmax(tanh(X W1ᵀ) W2ᵀ)`, `logit_l = W3_l · Σ α x + b_l`. The three maps lie at the
-    /// top, below `attention.` or below `label_wise_attention.`.
+    /// top, below `attention.` or below `label_wise_attention.`; LAAT's own code has lists of them,
+    /// one a level. W1 may be narrower than the hidden state.
     pub(in super::super) fn laat(
         weights: &Weights,
         Sizes { labels, width }: Sizes,
         device: &Device,
     ) -> Result<Self> {
-        let prefix = weights.prefix_of("first_linear.weight").unwrap_or_default();
-        let key = |name: &str| format!("{prefix}{name}");
-        let table = |name: &str, rows| weights.tensor(&key(name), &[rows, width], device);
-        let first = table("first_linear.weight", width)?;
-        let queries = table("second_linear.weight", labels)?;
-        let weight = table("third_linear.weight", labels)?;
-        let bias = weights.vector(&key("third_linear.bias"), &[labels])?;
-        Self::new(
-            (&first, true),
-            queries,
-            Values::Numbers { weight, bias },
-            Sizes { labels, width },
-        )
+        let in_lists = weights.prefix_of("first_linears.0.weight").map(|prefix| (prefix, "s.0"));
+        let alone = || (weights.prefix_of("first_linear.weight").unwrap_or_default(), "");
+        let (prefix, number) = in_lists.unwrap_or_else(alone);
+        let key = |map: &str, part: &str| format!("{prefix}{map}_linear{number}.{part}");
+        let inner = weights.shape(&key("first", "weight")).and_then(|shape| shape.first());
+        let inner = inner.copied().unwrap_or(width);
+        let first = weights.tensor(&key("first", "weight"), &[inner, width], device)?;
+        let queries = weights.tensor(&key("second", "weight"), &[labels, inner], device)?;
+        let weight = weights.tensor(&key("third", "weight"), &[labels, width], device)?;
+        let bias = weights.vector(&key("third", "bias"), &[labels])?;
+        let values = Values::Numbers { weight, bias };
+        Self::new(Some((&first, true)), queries, values, Sizes { labels, width })
+    }
+
+    /// CAML's head (Mullenbach et al. 2018): `α = softmax(X Uᵀ)`, `logit_l = W_l · Σ α x + b_l`.
+    /// U and W are `U` and `final` in its own code, `first_linear` and `second_linear` in
+    /// medical-coding-reproducibility. U has a bias there that takes no part.
+    pub(in super::super) fn caml(
+        weights: &Weights,
+        Sizes { labels, width }: Sizes,
+        device: &Device,
+    ) -> Result<Self> {
+        let names = match weights.prefix_of("second_linear.weight") {
+            Some(prefix) => ["first", "second"].map(|name| format!("{prefix}{name}_linear")),
+            None => ["U", "final"].map(str::to_owned),
+        };
+        let [queries, weight] = names
+            .each_ref()
+            .map(|name| weights.tensor(&format!("{name}.weight"), &[labels, width], device));
+        let bias = weights.vector(&format!("{}.bias", names[1]), &[labels])?;
+        let values = Values::Numbers { weight: weight?, bias };
+        Self::new(None, queries?, values, Sizes { labels, width })
     }
 
     /// PLM-CA's head (Edin et al. 2024): `K = X Wkᵀ`, `V = X Wvᵀ + b`,
@@ -63,7 +83,7 @@ impl LabelAttention {
             bias: weights.vector(&key("output_linear.bias"), &[1])?,
         };
         let keys = weights.tensor(&key("weights_k.weight"), &[width, width], device)?;
-        Self::new((&keys, false), queries, Values::Vectors(vectors), Sizes { labels, width })
+        Self::new(Some((&keys, false)), queries, Values::Vectors(vectors), Sizes { labels, width })
     }
 
     /// GKI-ICD's head (2025): as PLM-CA's, with an output vector of its own for each label. Its
@@ -89,16 +109,20 @@ impl LabelAttention {
             bias: weights.vector(&key("classifier.bias"), &[labels])?,
         };
         let keys = weights.tensor(&attention("w_k.weight"), &[width, width], device)?;
-        Self::new((&keys, false), queries, Values::Vectors(vectors), Sizes { labels, width })
+        Self::new(Some((&keys, false)), queries, Values::Vectors(vectors), Sizes { labels, width })
     }
 
     fn new(
-        (key, squashes): (&Tensor, bool),
+        key: Option<(&Tensor, bool)>,
         queries: Tensor,
         values: Values,
         Sizes { labels, width }: Sizes,
     ) -> Result<Self> {
-        let key = Linear::new(key, None).stage("loading weights")?;
-        Ok(Self { key, squashes, queries, values, labels, width })
+        let map = |(key, squashes): (&Tensor, bool)| {
+            let map = Linear::new(key, None).stage("loading weights")?;
+            Ok(KeyMap { map, squashes })
+        };
+        let key = key.map(map).transpose()?;
+        Ok(Self { key, queries, values, labels, width })
     }
 }

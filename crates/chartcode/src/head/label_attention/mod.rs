@@ -22,6 +22,10 @@ use values::Values;
 /// the matrix library does the same sums whatever the chart's length.
 const BLOCK_TOKENS: usize = 128;
 
+/// Tokens taken in at a time: a chart that is one long window is in memory once, not with all its
+/// keys. A whole number of blocks.
+const PIECE_TOKENS: usize = 128 * BLOCK_TOKENS;
+
 /// Labels are scored this many at a time: with the tokens of a block their vectors and scores stay
 /// in a core's second-level cache.
 const BLOCK_LABELS: usize = 256;
@@ -36,15 +40,21 @@ const EVIDENCE_LABELS: usize = 64;
 /// together.
 #[derive(Debug)]
 pub(crate) struct LabelAttention {
-    /// From hidden states to keys.
-    key: Linear,
-    /// LAAT's keys go through tanh.
-    squashes: bool,
-    /// `[labels, H]`.
+    /// From hidden states to keys; CAML's keys are the hidden states.
+    key: Option<KeyMap>,
+    /// `[labels, width of a key]`.
     queries: Tensor,
     values: Values,
     labels: usize,
     width: usize,
+}
+
+#[derive(Debug)]
+struct KeyMap {
+    /// From H to a key.
+    map: Linear,
+    /// LAAT's keys go through tanh.
+    squashes: bool,
 }
 
 /// Running softmax and sums for one chart, a block of labels each.
@@ -63,7 +73,7 @@ struct LabelBlock {
 
 /// Up to [`BLOCK_TOKENS`] tokens of a chart.
 struct TokenBlock {
-    /// `[BLOCK_TOKENS, H]`.
+    /// `[BLOCK_TOKENS, width of a key]`.
     keys: Tensor,
     /// `[BLOCK_TOKENS, H]`: what values are computed from.
     values: Tensor,
@@ -106,12 +116,12 @@ impl LabelAttention {
     }
 
     pub(super) fn absorb(&self, state: &mut LabelState, windows: &[WindowFeatures]) -> Result<()> {
-        let tokens = self.token_blocks(windows).stage("the head")?;
-        state
-            .blocks
-            .par_iter_mut()
-            .try_for_each(|block| {
-                tokens.iter().try_for_each(|tokens| self.absorb_block(block, tokens))
+        pieces(windows, PIECE_TOKENS * self.width)
+            .try_for_each(|rows| {
+                let tokens = self.token_blocks(&rows)?;
+                state.blocks.par_iter_mut().try_for_each(|block| {
+                    tokens.iter().try_for_each(|tokens| self.absorb_block(block, tokens))
+                })
             })
             .stage("the head")
     }
@@ -125,12 +135,8 @@ impl LabelAttention {
         self.values.add(&mut block.sums, &shrink, weights, (&tokens.values, labels))
     }
 
-    /// The windows' rows in blocks of fixed size.
-    fn token_blocks(&self, windows: &[WindowFeatures]) -> candle_core::Result<Vec<TokenBlock>> {
-        let mut rows: Vec<f32> = Vec::new();
-        for window in windows {
-            rows.extend(&window.rows);
-        }
+    /// Rows in blocks of fixed size.
+    fn token_blocks(&self, rows: &[f32]) -> candle_core::Result<Vec<TokenBlock>> {
         let block = BLOCK_TOKENS * self.width;
         rows.par_chunks(block)
             .map(|rows| {
@@ -139,8 +145,11 @@ impl LabelAttention {
                 rows.resize(block, 0.0);
                 let hidden = Tensor::from_vec(rows, (BLOCK_TOKENS, self.width), &Device::Cpu)?
                     .to_device(self.queries.device())?;
-                let keys = self.key.forward(&hidden)?;
-                let keys = if self.squashes { keys.tanh()? } else { keys };
+                let keys = match &self.key {
+                    None => hidden.clone(),
+                    Some(KeyMap { map, squashes: false }) => map.forward(&hidden)?,
+                    Some(KeyMap { map, squashes: true }) => map.forward(&hidden)?.tanh()?,
+                };
                 Ok(TokenBlock { keys, values: self.values.of_tokens(&hidden)?, count })
             })
             .collect()
@@ -166,17 +175,19 @@ impl LabelAttention {
         windows: &[WindowFeatures],
         mut each: impl FnMut(usize, &[TokenShare]),
     ) -> Result<()> {
-        let tokens = self.token_blocks(windows).stage("evidence")?;
         let spans: Vec<&Range<usize>> = windows.iter().flat_map(|window| &window.spans).collect();
-        for (number, labels) in labels.chunks(EVIDENCE_LABELS).enumerate() {
-            let mut first = 0;
-            for tokens in &tokens {
-                let spans = &spans[first..first + tokens.count];
-                let shares = self.shares_of(state, labels, tokens, spans).stage("evidence")?;
-                for (at, shares) in shares.iter().enumerate() {
-                    each(number * EVIDENCE_LABELS + at, shares);
+        let mut rest = spans.as_slice();
+        for rows in pieces(windows, PIECE_TOKENS * self.width) {
+            let tokens = self.token_blocks(&rows).stage("evidence")?;
+            let (spans, behind) = rest.split_at(rows.len() / self.width);
+            rest = behind;
+            for (number, labels) in labels.chunks(EVIDENCE_LABELS).enumerate() {
+                for (tokens, spans) in tokens.iter().zip(spans.chunks(BLOCK_TOKENS)) {
+                    let shares = self.shares_of(state, labels, tokens, spans).stage("evidence")?;
+                    for (at, shares) in shares.iter().enumerate() {
+                        each(number * EVIDENCE_LABELS + at, shares);
+                    }
                 }
-                first += tokens.count;
             }
         }
         Ok(())
@@ -215,6 +226,25 @@ impl LabelAttention {
             })
             .collect())
     }
+}
+
+/// The windows' rows one behind the other, at most `most` numbers at a time.
+fn pieces(windows: &[WindowFeatures], most: usize) -> impl Iterator<Item = Vec<f32>> {
+    let mut windows = windows.iter();
+    let mut rest: &[f32] = &[];
+    std::iter::from_fn(move || {
+        let mut piece = Vec::new();
+        while piece.len() < most {
+            if rest.is_empty() {
+                let Some(window) = windows.next() else { break };
+                rest = &window.rows;
+            }
+            let (now, later) = rest.split_at(rest.len().min(most - piece.len()));
+            piece.extend_from_slice(now);
+            rest = later;
+        }
+        (!piece.is_empty()).then_some(piece)
+    })
 }
 
 fn flat(x: &Tensor) -> candle_core::Result<Vec<f32>> {
