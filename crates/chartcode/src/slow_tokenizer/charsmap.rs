@@ -30,8 +30,8 @@ fn check(bytes: &[u8]) -> Option<()> {
     unit(0)?;
     for at in 0..units.len() {
         let here = unit(at)?;
-        if here >> 31 == 1 {
-            // A value, where a walk ends.
+        if here >> 31 == 1 && at > 0 {
+            // A value, where a walk ends. No walk ends at the root, whatever its bits say.
             continue;
         }
         let offset = (here >> 10) << ((here & (1 << 9)) >> 6);
@@ -71,6 +71,15 @@ mod tests {
         assert!(parse(&map).is_err());
         assert!(parse(&map[..3]).is_err());
         assert!(parse(&[0; 4]).is_err());
+    }
+
+    #[test]
+    fn a_root_that_says_it_is_a_value_is_walked_from_all_the_same() {
+        let mut map = map();
+        map[7] |= 0x80;
+        if let Ok(map) = parse(&map) {
+            let _ = map.normalize_string("a");
+        }
     }
 
     proptest! {
