@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use anstyle::Style;
-use chartcode::{Bundle, Manifest, Options, PaddingMode, Preprocess, ReadLimit};
+use chartcode::{Bundle, Manifest, Options, PaddingMode, Preprocess, ReadLimit, WindowRule};
 use serde::Serialize;
 
 use crate::args::{InspectArgs, InspectFormat};
@@ -146,10 +146,13 @@ pub(super) fn text(manifest: &Manifest) -> String {
 
 pub(super) fn windows(manifest: &Manifest) -> String {
     let rule = manifest.windows;
+    if rule.max_tokens() == WindowRule::NO_LIMIT {
+        return "the chart as a whole".to_owned();
+    }
     let kind = match rule {
-        chartcode::WindowRule::Fixed { .. } => "fixed length",
-        chartcode::WindowRule::Sentence { .. } => "a sentence each",
-        chartcode::WindowRule::Document { .. } => "the chart as a whole cut up",
+        WindowRule::Fixed { .. } => "fixed length",
+        WindowRule::Sentence { .. } => "a sentence each",
+        WindowRule::Document { .. } => "the chart as a whole cut up",
     };
     format!("{kind}, at most {} tokens, overlap {}", rule.max_tokens(), rule.overlap())
 }

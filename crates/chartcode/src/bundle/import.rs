@@ -240,6 +240,10 @@ impl Draft<'_> {
             options.preprocess.is_some(),
             format!("preprocess {}, as in the publication", name(&preprocess)),
         );
+        assume(
+            options.limit.is_some(),
+            "charts read to their end, where publications cut them off".to_owned(),
+        );
         let system = options.system.clone().unwrap_or_default();
         Manifest {
             format: FORMAT,
