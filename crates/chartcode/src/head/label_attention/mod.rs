@@ -82,8 +82,8 @@ struct TokenBlock {
 }
 
 impl LabelAttention {
-    #[expect(clippy::unused_self, reason = "the same call as on the other heads")]
     /// The hidden states themselves, each with the chart's token that it stands for.
+    #[expect(clippy::unused_self, reason = "the same call as on the other heads")]
     pub(super) fn features(
         &self,
         hidden: &Tensor,
