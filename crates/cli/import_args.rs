@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chartcode::{ImportOptions, PaddingMode, Precision, Preprocess, ReadLimit};
+use chartcode::{Aggregate, ImportOptions, PaddingMode, Precision, Preprocess, ReadLimit};
 use clap::{Args as ClapArgs, ValueEnum};
 
 use crate::args::InspectFormat;
@@ -53,6 +53,10 @@ pub(crate) struct ImportArgs {
     /// What is done to the text, instead of what was in the layout's publication.
     #[arg(long, value_enum, value_name = "RULE")]
     pub(crate) preprocess: Option<Rule>,
+
+    /// How the windows of a long chart become one answer of a classification head.
+    #[arg(long, value_enum, default_value_t = Windows::Max, value_name = "RULE")]
+    pub(crate) aggregate: Windows,
 
     /// Tokens of a window: 128 for label attention, all that the encoder takes for classification.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -167,6 +171,24 @@ impl From<Rule> for Preprocess {
             Rule::None => Self::None,
             Rule::Mullenbach => Self::Mullenbach,
             Rule::Caml => Self::Caml,
+        }
+    }
+}
+
+/// How windows become one answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Windows {
+    /// A code is the chart's where any window has it.
+    Max,
+    /// The mean of the windows' logits.
+    Mean,
+}
+
+impl From<Windows> for Aggregate {
+    fn from(windows: Windows) -> Self {
+        match windows {
+            Windows::Max => Self::Max,
+            Windows::Mean => Self::Mean,
         }
     }
 }

@@ -1,9 +1,11 @@
 use std::fs;
 
-use chartcode::{Engine, Import, Options, PaddingMode, Precision, ReadLimit};
+use chartcode::{
+    Aggregate, Engine, Import, ImportOptions, Options, PaddingMode, Precision, ReadLimit,
+};
 
 use super::{HEADS, checkpoint, golden, imported, options, parity};
-use crate::support::{chart, difference, repository, text};
+use crate::support::{chart, difference, floats, repository, text};
 
 /// A report is the same alone, beside others and with any number of threads, whatever the head.
 #[test]
@@ -95,4 +97,22 @@ fn windows_without_a_token_of_the_chart_do_no_harm() {
     let report = engine.code(&chart).unwrap();
     assert_eq!(report.read.windows, 4);
     assert_eq!(engine.embed(&chart).unwrap().windows.len(), 3);
+}
+
+/// The mean over windows, where that is asked for.
+#[test]
+fn windows_can_be_averaged() {
+    let mut options = ImportOptions::default();
+    options.aggregate = Aggregate::Mean;
+    let engine = imported(&parity("bert"), &options, Precision::Keep);
+    let golden = golden("bert");
+    for reference in golden["charts"].as_array().unwrap() {
+        let windows: Vec<Vec<f32>> =
+            reference["classification"]["windows"].as_array().unwrap().iter().map(floats).collect();
+        let mean: Vec<f32> = (0..windows[0].len())
+            .map(|label| windows.iter().map(|w| w[label]).sum::<f32>() / windows.len() as f32)
+            .collect();
+        let ours = engine.logits(&chart("golden", text(&reference["text"]))).unwrap();
+        assert!(difference(&ours, &mean) <= 1e-4, "{}", reference["id"]);
+    }
 }

@@ -96,7 +96,10 @@ fn print(outcome: &Outcome<'_>, out: &mut impl std::io::Write) -> std::io::Resul
         ("labels", labels),
         ("windows", super::inspect::windows(manifest)),
         ("text", super::inspect::text(manifest)),
-        ("threshold", findings.threshold.clone()),
+        (
+            "threshold",
+            findings.head.as_ref().map_or_else(String::new, |_| findings.threshold.clone()),
+        ),
         ("used", format!("{} tensors; none missing", findings.used)),
         ("ignored", ignored(&findings.ignored)),
         ("assumed", findings.assumed.join("; ")),

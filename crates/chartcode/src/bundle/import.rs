@@ -15,6 +15,7 @@ use super::{Bundle, CONFIG, export, tokenizer_files, word_files};
 use crate::decide::Thresholds;
 use crate::encoder::{Config, WordKind, synthesise_word_config};
 use crate::error::{Error, Result};
+use crate::head::{Aggregate, HeadSpec};
 use crate::limit::ReadLimit;
 use crate::padding::PaddingMode;
 use crate::preprocess::Preprocess;
@@ -40,6 +41,8 @@ pub struct ImportOptions {
     pub window_tokens: Option<usize>,
     /// How much of a chart is read; all of it by default.
     pub limit: Option<ReadLimit>,
+    /// How a classification head's windows become the chart's logits; the maximum by default.
+    pub aggregate: Aggregate,
     /// Short name of the code system, e.g. `icd10cm`.
     pub system: Option<String>,
     /// Name and edition of the code set.
@@ -259,7 +262,12 @@ impl Draft<'_> {
             preprocess,
             limit: options.limit,
             padding_mode,
-            head: layout.map(|layout| layout.spec.clone()),
+            head: layout.map(|layout| match &layout.spec {
+                HeadSpec::Classification { .. } => {
+                    HeadSpec::Classification { aggregate: options.aggregate }
+                }
+                spec => spec.clone(),
+            }),
             labels: has_labels.then(|| LabelSource {
                 file: export::LABELS.to_owned(),
                 code_set: options.code_set.clone().unwrap_or_else(|| NOT_STATED.to_owned()),

@@ -23,7 +23,7 @@ const LARGEST_TABLE: usize = 1 << 24;
 pub struct Config {
     /// Family, as the file names it, e.g. `xlm-roberta`.
     pub model_type: String,
-    /// The transformer's family; of no meaning where [`Config::is_word_level`].
+    /// Family.
     pub family: Family,
     /// Rows of the word embedding.
     pub vocab_size: usize,

@@ -39,6 +39,13 @@ pub enum Family {
     /// GTE v1.5 (Zhang et al. 2024), whose first release called itself `new`.
     #[serde(alias = "new")]
     Gte,
+    /// CAML (Mullenbach et al. 2018): words and one convolution.
+    Caml,
+    /// MultiResCNN (Li and Yu 2020): words and residual convolutions of several widths.
+    #[serde(rename = "multirescnn")]
+    MultiResCnn,
+    /// LAAT's encoder (Vu et al. 2020): words and a bidirectional LSTM.
+    LaatRnn,
 }
 
 impl Family {
@@ -96,7 +103,13 @@ impl Family {
             Self::DebertaV2 if fields.flag_or(&["position_biased_input"], true)? => {
                 Ok(Positions::FromZero)
             }
-            Self::DebertaV2 | Self::Modernbert | Self::NomicBert | Self::Gte => Ok(Positions::None),
+            Self::DebertaV2
+            | Self::Modernbert
+            | Self::NomicBert
+            | Self::Gte
+            | Self::Caml
+            | Self::MultiResCnn
+            | Self::LaatRnn => Ok(Positions::None),
         }
     }
 

@@ -149,7 +149,8 @@ const NEW: Layout = Layout {
 /// The layouts of a family; where there are several, the file decides.
 fn layouts(family: Family) -> &'static [Layout] {
     match family {
-        Family::Bert => &[BERT],
+        // The word encoders have names of their own and never ask.
+        Family::Bert | Family::Caml | Family::MultiResCnn | Family::LaatRnn => &[BERT],
         Family::Roberta | Family::XlmRoberta | Family::Camembert => &[ROBERTA],
         Family::Electra => &[ELECTRA],
         Family::Distilbert => &[DISTILBERT],

@@ -64,9 +64,13 @@ impl PooledLayout {
         };
         let own = config.head_activation.unwrap_or(Activation::Gelu);
         match config.family {
-            Family::Bert | Family::NomicBert | Family::Gte => {
-                pooler("pooler.dense", Activation::Tanh)
-            }
+            // Nobody has published a pooled head for the word encoders.
+            Family::Bert
+            | Family::NomicBert
+            | Family::Gte
+            | Family::Caml
+            | Family::MultiResCnn
+            | Family::LaatRnn => pooler("pooler.dense", Activation::Tanh),
             Family::Albert => pooler("pooler", Activation::Tanh),
             Family::Electra => dense("classifier.dense", Activation::Gelu, "classifier.out_proj"),
             Family::Distilbert => dense("pre_classifier", Activation::Relu, "classifier"),

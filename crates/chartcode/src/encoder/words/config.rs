@@ -30,6 +30,14 @@ pub(crate) enum WordKind {
 }
 
 impl WordKind {
+    fn family(&self) -> Family {
+        match self {
+            Self::Caml { .. } => Family::Caml,
+            Self::MultiResCnn { .. } => Family::MultiResCnn,
+            Self::LaatRnn { .. } => Family::LaatRnn,
+        }
+    }
+
     /// What each names itself in `model_type`.
     pub(super) const CAML: &'static str = "caml";
     pub(super) const MULTI_RES_CNN: &'static str = "multirescnn";
@@ -116,8 +124,7 @@ pub(in super::super) fn read(fields: &Fields<'_>) -> Result<Option<Config>> {
     let labels = fields.object(&["id2label"]);
     Ok(Some(Config {
         model_type: model_type.to_owned(),
-        // Of no meaning: whatever asks for the family asks for the word encoder first.
-        family: Family::Bert,
+        family: kind.family(),
         vocab_size,
         embedding_size,
         hidden_size,
