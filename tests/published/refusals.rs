@@ -168,3 +168,19 @@ fn monstrous_sizes_are_refused() {
         }
     }
 }
+
+/// What is written does not depend on whether it was looked at before.
+#[test]
+fn an_unchecked_import_is_written_whole() {
+    let folder = checkpoint("bert", "laat");
+    let out = tempfile::tempdir().unwrap();
+    for (name, looks) in [("looked", true), ("unseen", false)] {
+        let mut import = Import::open(folder.path(), &options(PaddingMode::None)).unwrap();
+        if looks {
+            import.check().unwrap();
+        }
+        import.write(out.path().join(name), chartcode::Precision::Keep).unwrap();
+    }
+    let weights = |name: &str| fs::read(out.path().join(name).join("model.safetensors")).unwrap();
+    assert_eq!(weights("looked"), weights("unseen"));
+}

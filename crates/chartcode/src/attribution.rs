@@ -104,7 +104,8 @@ fn each_window_share(
     }
     for (window, places) in by_window {
         let own: Vec<usize> = places.iter().map(|&place| labels[place]).collect();
-        let shares = head.window_shares(engine.encoder(), &prepared.windows[window], &own)?;
+        let (encoder, window) = (engine.encoder(), &prepared.windows[window]);
+        let shares = head.window_shares(encoder, &scored.state, window, &own)?;
         places.into_iter().zip(&shares).for_each(|(place, shares)| each(place, shares));
     }
     Ok(())

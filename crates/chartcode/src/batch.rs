@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use candle_core::Tensor;
+
 use crate::encoder::Input;
 use crate::head::PooledSpan;
 
@@ -33,6 +35,24 @@ impl Window {
             _ => self.tokens.end..self.tokens.end,
         }
     }
+}
+
+/// Reads each window's rows, `[length, H]`, out of a batch's hidden states, the windows row after
+/// row. A window at a time: what is summed then does not depend on how many there are.
+pub(crate) fn each_window<T>(
+    hidden: &Tensor,
+    windows: &[&Window],
+    read: impl Fn(&Window, Tensor) -> candle_core::Result<T>,
+) -> candle_core::Result<Vec<T>> {
+    let mut start = 0;
+    windows
+        .iter()
+        .map(|window| {
+            let rows = hidden.narrow(0, start, window.ids.len())?;
+            start += window.ids.len();
+            read(window, rows)
+        })
+        .collect()
 }
 
 /// Windows that are encoded in one go, by their index in the list that was packed.

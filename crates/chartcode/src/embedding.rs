@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use serde::Serialize;
 
-use crate::batch::Window;
+use crate::batch::{Window, each_window};
 use crate::engine::{Engine, segments};
 use crate::error::{Result, Stage as _};
 use crate::head::normalise;
@@ -58,15 +58,7 @@ impl Embedding {
 
 /// The mean hidden state of each window of a batch.
 fn means(hidden: &Tensor, windows: &[&Window]) -> Result<Vec<Vec<f32>>> {
-    let mut start = 0;
-    windows
-        .iter()
-        .map(|window| {
-            let rows = hidden.narrow(0, start, window.ids.len());
-            start += window.ids.len();
-            rows.and_then(|rows| rows.mean(0)?.to_vec1()).stage("pooling")
-        })
-        .collect()
+    each_window(hidden, windows, |_, rows| rows.mean(0)?.to_vec1()).stage("pooling")
 }
 
 fn span(prepared: &Prepared, window: &Window) -> Span {

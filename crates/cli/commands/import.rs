@@ -112,7 +112,7 @@ fn print(outcome: &Outcome<'_>, out: &mut impl std::io::Write) -> std::io::Resul
     Ok(())
 }
 
-/// What was left out, a training loop's own things counted and not listed.
+/// What was left out: the first ones by name, and how many there are.
 fn ignored(names: &[String]) -> String {
     const SHOWN: usize = 8;
     match names.len() {

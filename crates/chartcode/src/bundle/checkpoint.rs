@@ -130,21 +130,23 @@ impl Checkpoint {
         let threshold = THRESHOLDS.iter().find_map(|name| content.number(name, &bytes)).map(short);
         let mut ignored: Vec<String> =
             content.ignored().iter().map(|ignored| ignored.path.clone()).collect();
+        // Each of the loop's own things is named once, not tensor by tensor.
+        let mut training = BTreeSet::new();
         let mut tensors = Vec::new();
         let mut copies: Vec<Vec<u8>> = Vec::new();
         for tensor in content.tensors() {
-            let is_training = TRAINING.iter().any(|part| {
-                tensor.path.strip_prefix(part).is_some_and(|rest| rest.starts_with('.'))
-            });
-            let (Some(dtype), false) = (float(tensor.dtype), is_training) else {
-                if !is_training && !THRESHOLDS.contains(&tensor.path.as_str()) {
-                    ignored.push(tensor.path.clone());
-                }
+            let first_part = tensor.path.split_once('.').map_or("", |(first, _)| first);
+            if TRAINING.contains(&first_part) {
+                training.insert(first_part);
                 continue;
-            };
+            }
             if THRESHOLDS.contains(&tensor.path.as_str()) {
                 continue;
             }
+            let Some(dtype) = float(tensor.dtype) else {
+                ignored.push(tensor.path.clone());
+                continue;
+            };
             let (blob, range) = match tensor.bytes(&bytes).map_err(pickle)? {
                 Cow::Borrowed(there) => (0, tensor.start..tensor.start + there.len()),
                 Cow::Owned(copy) => {
@@ -156,6 +158,7 @@ impl Checkpoint {
             let shape = tensor.shape.clone();
             tensors.push((tensor.path.clone(), Stored { dtype, shape, blob, range }));
         }
+        ignored.extend(training.into_iter().map(str::to_owned));
         let wrapper = WRAPPERS.iter().find(|wrapper| {
             !tensors.is_empty() && tensors.iter().all(|(key, _)| key.starts_with(**wrapper))
         });

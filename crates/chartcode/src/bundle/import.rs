@@ -166,11 +166,16 @@ impl Import {
         &self.bundle.manifest
     }
 
-    /// Writes the bundle into a new folder, with a manifest, checksums and a card.
+    /// Writes the bundle into a new folder, with a manifest, checksums and a card. What was not
+    /// checked before is checked first: only then is it known which tensors the model uses.
     ///
     /// # Errors
-    /// [`Error::Exists`] where the folder has something in it, [`Error::Write`].
-    pub fn write(&self, out: impl AsRef<Path>, precision: export::Precision) -> Result<()> {
+    /// As [`Import::check`]; [`Error::Exists`] where the folder has something in it,
+    /// [`Error::Write`].
+    pub fn write(&mut self, out: impl AsRef<Path>, precision: export::Precision) -> Result<()> {
+        if self.findings.used == 0 {
+            self.check()?;
+        }
         export::write(self, &self.findings, out.as_ref(), precision)
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::files::Files;
-use super::labels::Labels;
+use super::labels::{Labels, inconsistent};
 use crate::encoder::Config;
 use crate::error::{Error, Result};
 
@@ -109,10 +109,6 @@ fn by_number<'c>(
     let codes: Vec<&str> =
         (0..count).map(|index| code(index).ok_or_else(|| missing(index))).collect::<Result<_>>()?;
     Labels::from_codes(path, codes)
-}
-
-fn inconsistent(path: &Path, problem: String) -> Error {
-    Error::Inconsistent { path: path.to_owned(), problem }
 }
 
 #[cfg(test)]

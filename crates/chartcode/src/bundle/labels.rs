@@ -128,7 +128,8 @@ impl Labels {
     }
 }
 
-fn inconsistent(path: &Path, problem: String) -> Error {
+/// A file of labels or words whose content cannot be right.
+pub(super) fn inconsistent(path: &Path, problem: String) -> Error {
     Error::Inconsistent { path: path.to_owned(), problem }
 }
 

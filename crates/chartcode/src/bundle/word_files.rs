@@ -7,6 +7,7 @@ use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::pre_tokenizers::whitespace::WhitespaceSplit;
 
 use super::files::Files;
+use super::labels::inconsistent;
 use super::tokenizer_files::TOKENIZER;
 use crate::error::{Error, Result};
 use crate::tokens::Tokenizer;
@@ -105,10 +106,6 @@ fn tokenizer(path: &Path, Vocabulary { words, unknown }: Vocabulary) -> Result<T
     let mut tokenizer = tokenizers::Tokenizer::new(model);
     tokenizer.with_pre_tokenizer(Some(WhitespaceSplit));
     Tokenizer::new(path, tokenizer)
-}
-
-fn inconsistent(path: &Path, problem: String) -> Error {
-    Error::Inconsistent { path: path.to_owned(), problem }
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use candle_core::{Result, Tensor};
 use super::Parts;
 use super::config::Activation;
 use super::linear::Linear;
-use crate::error::Stage as _;
 
 #[derive(Debug)]
 pub(super) struct FeedForward {
@@ -50,28 +49,12 @@ impl FeedForward {
 
 /// The first product, from one tensor or two.
 fn load_up(parts: &Parts<'_>, index: usize, rows: usize) -> crate::error::Result<Linear> {
-    let (layout, device) = (parts.keys.layout, parts.device);
-    let size = parts.config.hidden_size;
-    let each = rows / layout.up.len();
-    let tensors = |kind: &str, shape: &[usize]| -> crate::error::Result<Vec<Tensor>> {
-        let key = |name: &&str| parts.keys.layer(index, &format!("{name}.{kind}"));
-        layout.up.iter().map(|name| parts.weights.tensor(&key(name), shape, device)).collect()
-    };
-    let join = |tensors: &[Tensor]| {
-        let joined = Tensor::cat(tensors, 0)?;
+    let layout = parts.keys.layout;
+    parts.joined(index, layout.up, (rows, parts.config.bias.up), |joined| {
         if !layout.gate_second {
             return Ok(joined);
         }
         let half = rows / 2;
         Tensor::cat(&[joined.narrow(0, half, half)?, joined.narrow(0, 0, half)?], 0)
-    };
-    let weights = tensors("weight", &[each, size])?;
-    let weight = parts.weights.derive(&[rows, size], device, || join(&weights))?;
-    let bias = if parts.config.bias.up {
-        let biases = tensors("bias", &[each])?;
-        Some(parts.weights.derive(&[rows], device, || join(&biases))?)
-    } else {
-        None
-    };
-    Linear::new(&weight, bias).stage("loading weights")
+    })
 }

@@ -62,6 +62,28 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
+    /// The maps `names` of layer `index` as one, `rows` outputs in all, `[rows, H]` and `[rows]`
+    /// passed through `edit`.
+    fn joined(
+        &self,
+        index: usize,
+        names: &[&str],
+        (rows, has_bias): (usize, bool),
+        edit: impl Fn(Tensor) -> candle_core::Result<Tensor>,
+    ) -> Result<Linear> {
+        let (size, each) = (self.config.hidden_size, rows / names.len());
+        let read = |kind: &str, shape: &[usize]| -> Result<Vec<Tensor>> {
+            let key = |name: &&str| self.keys.layer(index, &format!("{name}.{kind}"));
+            names.iter().map(|name| self.weights.tensor(&key(name), shape, self.device)).collect()
+        };
+        let join = |tensors: Vec<Tensor>, shape: &[usize]| {
+            self.weights.derive(shape, self.device, || edit(Tensor::cat(&tensors, 0)?))
+        };
+        let weight = join(read("weight", &[each, size])?, &[rows, size])?;
+        let bias = has_bias.then(|| join(read("bias", &[each])?, &[rows])).transpose()?;
+        Linear::new(&weight, bias).stage("loading weights")
+    }
+
     /// A LayerNorm as this file spells it.
     fn norm(&self, name: &str, size: usize) -> Result<Norm> {
         let spec = NormSpec {

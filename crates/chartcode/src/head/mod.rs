@@ -296,15 +296,19 @@ impl Head {
         }
     }
 
-    /// What each row of a decisive window is to each of `labels`, for each label a share a row.
+    /// What each row of the decisive window of each of `labels` is to them, for each label a share
+    /// a row.
     pub(crate) fn window_shares(
         &self,
         encoder: &Encoder,
+        state: &State,
         window: &Window,
         labels: &[usize],
     ) -> Result<Vec<Vec<TokenShare>>> {
-        match self {
-            Self::Pooled(head) => head.shares(encoder, window, labels),
+        match (self, state) {
+            (Self::Pooled(head), State::Pooled(state)) => {
+                head.shares(encoder, state, window, labels)
+            }
             _ => Ok(vec![Vec::new(); labels.len()]),
         }
     }

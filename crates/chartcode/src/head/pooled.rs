@@ -5,7 +5,7 @@ use std::ops::Range;
 use candle_core::{Device, Tensor};
 
 use super::{Aggregate, Support, TokenShare, WindowFeatures};
-use crate::batch::Window;
+use crate::batch::{Window, each_window};
 use crate::bundle::Bundle;
 use crate::bundle::weights::Weights;
 use crate::encoder::{Activation, Config, Encoder, Family, Keys, Linear, Norm, NormSpec};
@@ -122,24 +122,16 @@ impl PooledHead {
         hidden: &Tensor,
         windows: &[&Window],
     ) -> Result<Vec<WindowFeatures>> {
-        let mut start = 0;
-        windows
-            .iter()
-            .map(|window| {
-                // A window at a time, so that the sums don't depend on how many there are.
-                let rows = self.logits(hidden, start, window.ids.len()).stage("the head")?;
-                start += window.ids.len();
-                Ok(WindowFeatures { spans: vec![window.tokens.clone()], rows })
-            })
-            .collect()
+        each_window(hidden, windows, |window, rows| {
+            let rows = self.logits(&rows)?;
+            Ok(WindowFeatures { spans: vec![window.tokens.clone()], rows })
+        })
+        .stage("the head")
     }
 
-    fn logits(&self, hidden: &Tensor, first: usize, count: usize) -> candle_core::Result<Vec<f32>> {
-        let pooled = if self.takes_mean {
-            hidden.narrow(0, first, count)?.mean_keepdim(0)?
-        } else {
-            hidden.narrow(0, first, 1)?
-        };
+    /// One logit a label, from a window's rows.
+    fn logits(&self, rows: &Tensor) -> candle_core::Result<Vec<f32>> {
+        let pooled = if self.takes_mean { rows.mean_keepdim(0)? } else { rows.narrow(0, 0, 1)? };
         self.classifier.forward(&self.transform(&pooled)?)?.flatten_all()?.to_vec1()
     }
 
@@ -150,44 +142,42 @@ impl PooledHead {
         self.norm.as_ref().map_or_else(|| Ok(dense.clone()), |norm| norm.forward(&dense))
     }
 
-    /// What each row of a window is to each of `labels`, for each label a share a row.
+    /// What each row of a window is to each of `labels`, for each label a share a row. The window
+    /// is the one that each of the labels has its highest logit from.
     ///
-    /// A token's contribution is what the window's logit loses without it: where the head takes
-    /// the first hidden state, if that could not attend to the token in the last layer; where it
-    /// takes the mean, if the token's hidden state were not in it. Attention is that of the last
-    /// layer's first token, the mean over heads, or one share a token.
+    /// A token's contribution is what that logit loses without it: where the head takes the first
+    /// hidden state, if that could not attend to the token in the last layer; where it takes the
+    /// mean, if the token's hidden state were not in it. Attention is that of the last layer's
+    /// first token, the mean over heads, or one share a token.
     pub(super) fn shares(
         &self,
         encoder: &Encoder,
+        state: &PooledState,
         window: &Window,
         labels: &[usize],
     ) -> Result<Vec<Vec<TokenShare>>> {
         let count = window.ids.len();
-        let (pooled, attention) = if self.takes_mean {
+        let (without, attention) = if self.takes_mean {
             let hidden = encoder.encode(&[window.input()])?;
             let others = (count as f64 - 1.0).max(1.0);
-            let without = hidden
-                .sum_keepdim(0)
-                .and_then(|sum| sum.broadcast_sub(&hidden)? / others)
-                .stage("evidence")?;
-            let whole = hidden.mean_keepdim(0).stage("evidence")?;
-            (Tensor::cat(&[without, whole], 0), vec![1.0 / count as f32; count])
+            let sum = hidden.sum_keepdim(0);
+            let without = sum.and_then(|sum| sum.broadcast_sub(&hidden)? / others);
+            (without.stage("evidence")?, vec![1.0 / count as f32; count])
         } else {
-            let whole = encoder.encode(&[window.input()])?.narrow(0, 0, 1).stage("evidence")?;
-            let Some((without, attention)) = encoder.without_each(window.input())? else {
+            let Some(without_each) = encoder.without_each(window.input())? else {
                 return Ok(vec![Vec::new(); labels.len()]);
             };
-            (Tensor::cat(&[without, whole], 0), attention)
+            without_each
         };
         let columns = self.classifier.columns(labels).stage("evidence")?;
-        let logits: Vec<f32> = pooled
-            .and_then(|pooled| columns.forward(&self.transform(&pooled)?)?.flatten_all()?.to_vec1())
+        let logits: Vec<f32> = self
+            .transform(&without)
+            .and_then(|pooled| columns.forward(&pooled)?.flatten_all()?.to_vec1())
             .stage("evidence")?;
-        let logit = |row: usize, column: usize| logits[row * labels.len() + column];
         let share = |row: usize, column: usize| TokenShare {
             tokens: window.tokens_of(row),
             attention: attention[row],
-            contribution: logit(count, column) - logit(row, column),
+            contribution: state.best[labels[column]] - logits[row * labels.len() + column],
         };
         Ok((0..labels.len())
             .map(|column| (0..count).map(|row| share(row, column)).collect())

@@ -9,7 +9,6 @@ use super::position::{Rotation, Tables};
 use super::relative::Buckets;
 use super::visible::Visible;
 use super::{FirstToken, GlobalToken, Group};
-use crate::error::Stage as _;
 
 /// Queries of a long window are multiplied this many at a time, so that the scores of a window of
 /// thousands of tokens are never all in memory. Fixed: a window's sums depend on its length only.
@@ -44,15 +43,13 @@ impl DotProduct {
         tables: &Tables,
     ) -> crate::error::Result<Self> {
         let config = parts.config;
-        let reach = match &config.attention {
-            AttentionKind::Sliding { reach } => Some(reach[index]),
-            AttentionKind::Alternating { is_local, reach, .. } if is_local[index] => Some(*reach),
-            _ => None,
+        let (reach, is_local) = match &config.attention {
+            AttentionKind::Sliding { reach } => (Some(reach[index]), false),
+            AttentionKind::Alternating { is_local, reach, .. } if is_local[index] => {
+                (Some(*reach), true)
+            }
+            _ => (None, false),
         };
-        let is_local = matches!(
-            &config.attention,
-            AttentionKind::Alternating { is_local, .. } if is_local[index]
-        );
         Ok(Self {
             qkv: load_qkv(parts, index, 1.0 / (config.head_size() as f64).sqrt())?,
             output: load_output(parts, index)?,
@@ -89,14 +86,10 @@ impl DotProduct {
 
     /// `[windows, heads, length, d]`.
     fn attend(&self, qkv: Qkv, keys: usize) -> Result<Tensor> {
-        let Qkv { mut query, mut key, value } = qkv;
         if keys == 0 {
-            return attend_to_nothing(&value);
+            return attend_to_nothing(&qkv.value);
         }
-        if let Some(rotation) = &self.rotation {
-            query = rotation.apply(&query)?;
-            key = rotation.apply(&key)?;
-        }
+        let Qkv { query, key, value } = self.rotate(qkv)?;
         let length = query.dim(2)?;
         let key = key.narrow(2, 0, keys)?;
         let value = value.narrow(2, 0, keys)?;
@@ -107,6 +100,15 @@ impl DotProduct {
             contexts.push(self.attend_block(&queries, &key, &value, first)?);
         }
         if contexts.len() == 1 { Ok(contexts.remove(0)) } else { Tensor::cat(&contexts, 2) }
+    }
+
+    /// Queries and keys turned by their positions, where positions are rotated in.
+    fn rotate(&self, qkv: Qkv) -> Result<Qkv> {
+        let Some(rotation) = &self.rotation else {
+            return Ok(qkv);
+        };
+        let Qkv { query, key, value } = qkv;
+        Ok(Qkv { query: rotation.apply(&query)?, key: rotation.apply(&key)?, value })
     }
 
     /// The queries from `first` on.
@@ -149,12 +151,8 @@ impl DotProduct {
     pub(super) fn first_token(&self, hidden: &Tensor) -> Result<FirstToken> {
         let length = hidden.dim(0)?;
         let group = Group { first_row: 0, windows: 1, length, keys: length };
-        let Qkv { mut query, mut key, value } =
-            split(&self.qkv.forward(hidden)?, group, self.heads, self.head_size)?;
-        if let Some(rotation) = &self.rotation {
-            query = rotation.apply(&query)?;
-            key = rotation.apply(&key)?;
-        }
+        let qkv = split(&self.qkv.forward(hidden)?, group, self.heads, self.head_size)?;
+        let Qkv { query, key, value } = self.rotate(qkv)?;
         let first = query.narrow(2, 0, 1)?.contiguous()?;
         let (weights, values) = self.weigh(&first, &key, &value, 0)?;
         FirstToken::new(&weights.squeeze(0)?, &values.squeeze(0)?)
@@ -178,28 +176,12 @@ pub(super) fn load_qkv(
     index: usize,
     factor: f64,
 ) -> crate::error::Result<Linear> {
-    let (size, device) = (parts.config.hidden_size, parts.device);
-    let names = parts.keys.layout.qkv;
-    let rows = 3 * size / names.len();
-    let tensors = |kind: &str, shape: &[usize]| -> crate::error::Result<Vec<Tensor>> {
-        let key = |name: &&str| parts.keys.layer(index, &format!("{name}.{kind}"));
-        names.iter().map(|name| parts.weights.tensor(&key(name), shape, device)).collect()
-    };
-    let factors: Vec<f32> =
-        (0..3 * size).map(|row| if row < size { factor as f32 } else { 1.0 }).collect();
-    let factors = Tensor::from_vec(factors, 3 * size, device).stage("loading weights")?;
-    let weights = tensors("weight", &[rows, size])?;
-    let weight = parts.weights.derive(&[3 * size, size], device, || {
-        Tensor::cat(&weights, 0)?.broadcast_mul(&factors.unsqueeze(1)?)
-    })?;
-    let bias = if parts.config.bias.qkv {
-        let biases = tensors("bias", &[rows])?;
-        let joined = || Tensor::cat(&biases, 0)? * &factors;
-        Some(parts.weights.derive(&[3 * size], device, joined)?)
-    } else {
-        None
-    };
-    Linear::new(&weight, bias).stage("loading weights")
+    let size = parts.config.hidden_size;
+    let rows = (3 * size, parts.config.bias.qkv);
+    parts.joined(index, parts.keys.layout.qkv, rows, |joined| {
+        let query = (joined.narrow(0, 0, size)? * factor)?;
+        Tensor::cat(&[query, joined.narrow(0, size, 2 * size)?], 0)
+    })
 }
 
 /// The output projection of layer `index`.

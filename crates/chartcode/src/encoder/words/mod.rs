@@ -105,7 +105,7 @@ impl WordEncoder {
         let mut rows = Vec::with_capacity(ids.len() * size);
         for &id in ids {
             let Some(row) = self.table.chunks_exact(size).nth(id as usize) else {
-                bail!("word {id} is not in the table of {}", self.table.len() / size);
+                bail!("a word is not in the table of {}", self.table.len() / size);
             };
             rows.extend_from_slice(row);
         }

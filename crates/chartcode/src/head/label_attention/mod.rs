@@ -11,7 +11,7 @@ use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
 use super::{TokenShare, WindowFeatures};
-use crate::batch::Window;
+use crate::batch::{Window, each_window};
 use crate::encoder::Linear;
 use crate::error::{Result, Stage as _};
 pub(super) use load::Sizes;
@@ -89,18 +89,11 @@ impl LabelAttention {
         hidden: &Tensor,
         windows: &[&Window],
     ) -> Result<Vec<WindowFeatures>> {
-        let mut start = 0;
-        windows
-            .iter()
-            .map(|window| {
-                let count = window.ids.len();
-                let rows = hidden.narrow(0, start, count).and_then(|rows| rows.flatten_all());
-                let rows = rows.and_then(|rows| rows.to_vec1()).stage("the head")?;
-                start += count;
-                let spans = (0..count).map(|row| window.tokens_of(row)).collect();
-                Ok(WindowFeatures { spans, rows })
-            })
-            .collect()
+        each_window(hidden, windows, |window, rows| {
+            let spans = (0..window.ids.len()).map(|row| window.tokens_of(row)).collect();
+            Ok(WindowFeatures { spans, rows: flat(&rows)? })
+        })
+        .stage("the head")
     }
 
     pub(super) fn start(&self) -> LabelState {
