@@ -1,6 +1,6 @@
 use std::num::NonZeroUsize;
 
-use chartcode::{Error, Options, Report};
+use chartcode::{Decision, Error, Options, Report};
 use proptest::prelude::*;
 
 use crate::support::{chart, charts, load, tiny};
@@ -26,6 +26,81 @@ fn a_chart_in_a_batch_is_answered_as_alone() {
         backwards.reverse();
         assert_eq!(alone, backwards);
     }
+}
+
+/// The charts' logits share batches; each is what the chart alone has, to the last bit.
+#[test]
+fn logits_in_a_batch_are_those_of_each_chart_alone() {
+    let bits = |logits: Vec<f32>| logits.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+    for bundle in ["models/tiny", "models/tiny-classifier", "tests/parity/words/laat"] {
+        let engine = load(bundle, Options::new());
+        let mut stream = charts();
+        // One that is coded by itself, one that fails, more short ones than are taken at once.
+        stream.insert(2, chart("long", &"Seen for cough and fever. ".repeat(2600)));
+        stream.insert(4, chart("odd", "\u{1}"));
+        stream.extend((0..300).map(|number| chart(&number.to_string(), "fever")));
+        let ids: Vec<String> = stream.iter().map(|chart| chart.id().to_owned()).collect();
+        let batch: Vec<_> = engine.logits_batch(stream).collect();
+        assert!(batch.iter().map(|(chart, _)| chart.id()).eq(&ids));
+        for (chart, logits) in batch.into_iter().take(12) {
+            match (logits, engine.logits(&chart)) {
+                (Ok(logits), Ok(alone)) => assert_eq!(bits(logits), bits(alone), "{}", chart.id()),
+                (Err(Error::NoTokens { .. }), Err(_)) => assert_eq!(chart.id(), "odd"),
+                (logits, _) => panic!("{bundle}, {}: {logits:?}", chart.id()),
+            }
+        }
+    }
+}
+
+/// The passages asked for are those of a report that has all labels in it, however improbable.
+#[test]
+fn any_label_can_be_explained() {
+    for bundle in ["models/tiny", "models/tiny-classifier", "tests/parity/words/laat"] {
+        let engine = load(bundle, Options::new());
+        let labels = engine.labels().len();
+        let everything = load(bundle, Options::new().top(Some(labels)));
+        for chart in charts().into_iter().take(3) {
+            let report = everything.code(&chart).unwrap();
+            // In no order, and one twice.
+            let asked: Vec<usize> = (0..labels).rev().chain([1]).collect();
+            let explanation = engine.explain(&chart, &asked).unwrap();
+            assert_eq!(explanation.logits, engine.logits(&chart).unwrap());
+            assert_eq!(explanation.evidence.len(), asked.len());
+            for (&label, evidence) in asked.iter().zip(&explanation.evidence) {
+                let code = engine.labels().code(label);
+                let reported = report.codes.iter().find(|reported| reported.code == code).unwrap();
+                assert_eq!(evidence, &reported.evidence, "{code}");
+                assert_eq!(engine.probability(reported.logit), reported.probability);
+                let has_best = bundle.starts_with("models/");
+                assert!(!evidence.is_empty() || !has_best, "{code}, {:?}", reported.decision);
+            }
+        }
+        let nobody = engine.explain(&charts()[0], &[0, labels]).unwrap_err();
+        assert!(matches!(nobody, Error::Option { option: "the label", .. }), "{nobody}");
+    }
+}
+
+/// Gold codes that the engine would not suggest have a best passage, too.
+#[test]
+fn codes_below_the_threshold_have_their_best_passage() {
+    let engine = load("models/icd10cm-minilm", Options::new());
+    let chart = &charts()[0];
+    let logits = engine.logits(chart).unwrap();
+    let dropped = |label: &usize| engine.decide(*label, logits[*label]) == Decision::Drop;
+    let mut labels: Vec<usize> = (0..logits.len()).filter(dropped).collect();
+    labels.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    labels.drain(30..labels.len() - 30);
+    let explanation = engine.explain(chart, &labels).unwrap();
+    assert_eq!(explanation.logits, logits);
+    for (label, evidence) in labels.into_iter().zip(&explanation.evidence) {
+        assert!(!evidence.is_empty(), "{}", engine.labels().code(label));
+    }
+}
+
+#[test]
+fn an_engine_has_the_threads_it_was_given() {
+    let options = Options::new().threads(NonZeroUsize::new(3));
+    assert_eq!(load("models/tiny", options).threads(), 3);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::chart::Chart;
 use crate::engine::{Engine, Scored, segments};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::head::{State, TokenShare};
 use crate::prepare::Prepared;
 use crate::span::Span;
@@ -31,19 +31,13 @@ pub(crate) fn token_support(
     chart: &Chart,
     label: usize,
 ) -> Result<Option<Vec<TokenSupport>>> {
-    let labels = engine.labels().len();
-    if label >= labels {
-        let range = "the labels of the bundle";
-        return Err(Error::Option { option: "the label", value: label as f64, range });
-    }
-    engine.install(|| {
-        let prepared = engine.prepare(chart)?;
-        let scored = engine.score(chart, &prepared)?;
+    engine.check_label(label)?;
+    engine.answer(chart, |engine, _, prepared, scored| {
         if matches!(scored.state, State::Description(_)) {
             return Ok(None);
         }
         let mut support = Vec::new();
-        each_share(engine, &prepared, &scored, &[label], |_, shares| {
+        each_share(engine, prepared, scored, &[label], |_, shares| {
             support.extend(shares.iter().map(|share| TokenSupport {
                 span: share.tokens.clone().next().map(|token| prepared.tokens.spans[token]),
                 attention: share.attention,

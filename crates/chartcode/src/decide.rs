@@ -47,6 +47,12 @@ impl Thresholds {
         }
     }
 
+    /// The same with another threshold for review; acceptance asks for at least as much.
+    #[must_use]
+    pub(crate) fn with_review(self, review: f64) -> Self {
+        Self { review, accept: self.accept.map(|accept| accept.max(review)) }
+    }
+
     pub(crate) fn check(self) -> Result<(), String> {
         let in_range = |p: f64| (0.0..=1.0).contains(&p);
         if !in_range(self.review) || !self.accept.is_none_or(in_range) {
@@ -59,17 +65,17 @@ impl Thresholds {
     }
 }
 
-/// The labels worth reporting, best first: all above `review`, or the `top` best whatever their
-/// probability. Equal logits keep label order.
+/// The labels worth reporting, highest logit first: all that are suggested, or the `top` best
+/// whatever their probability. Equal logits keep label order.
 #[must_use]
 pub(crate) fn select(
     logits: &[f32],
     top: Option<usize>,
-    above: impl Fn(f32) -> bool,
+    suggests: impl Fn(usize, f32) -> bool,
 ) -> Vec<usize> {
     let mut labels: Vec<usize> = match top {
         Some(_) => (0..logits.len()).collect(),
-        None => (0..logits.len()).filter(|&label| above(logits[label])).collect(),
+        None => (0..logits.len()).filter(|&label| suggests(label, logits[label])).collect(),
     };
     let best_first =
         |a: &usize, b: &usize| logits[*b].total_cmp(&logits[*a]).then_with(|| a.cmp(b));
@@ -106,6 +112,15 @@ mod tests {
     }
 
     #[test]
+    fn acceptance_never_asks_for_less_than_review() {
+        let thresholds = Thresholds { review: 0.25, accept: Some(0.75) };
+        assert_eq!(thresholds.with_review(0.8), Thresholds { review: 0.8, accept: Some(0.8) });
+        assert_eq!(thresholds.with_review(0.1), Thresholds { review: 0.1, accept: Some(0.75) });
+        let none = Thresholds { review: 0.25, accept: None }.with_review(0.8);
+        assert_eq!(none.accept, None);
+    }
+
+    #[test]
     fn thresholds_are_checked() {
         for (review, accept) in [(-0.1, None), (0.5, Some(1.1)), (0.5, Some(0.4)), (f64::NAN, None)]
         {
@@ -125,7 +140,7 @@ mod tests {
                 Some(top) => expected.truncate(top),
                 None => expected.retain(|&label| logits[label] > 0.5),
             }
-            prop_assert_eq!(select(&logits, top, |logit| logit > 0.5), expected);
+            prop_assert_eq!(select(&logits, top, |_, logit| logit > 0.5), expected);
         }
     }
 }

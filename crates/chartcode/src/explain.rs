@@ -1,5 +1,7 @@
 //! Step 9: from a chart's scores to the passages behind each code.
 
+use serde::Serialize;
+
 use crate::attribution;
 use crate::chart::Chart;
 use crate::engine::{Engine, Scored};
@@ -10,6 +12,17 @@ use crate::options::EvidenceKind;
 use crate::passages::Strongest;
 use crate::prepare::Prepared;
 use crate::span::Span;
+
+/// A chart's logits and the passages behind some of its labels.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// One a label, in the order of [`Engine::labels`].
+    pub logits: Vec<f32>,
+    /// For each label that was asked about, in that order, its passages, strongest first. None
+    /// where nothing of the chart speaks for the label, or with [`EvidenceKind::None`].
+    pub evidence: Vec<Vec<Evidence>>,
+}
 
 /// The passages behind each of `labels`, strongest first.
 pub(crate) fn evidence(
@@ -25,7 +38,7 @@ pub(crate) fn evidence(
     }
     let spans = &prepared.tokens.spans;
     let head = engine.head()?;
-    let support = |label: usize| passages(engine, spans, head.support(&scored.state, label));
+    let support = |label| passages(engine, label, spans, head.support(&scored.state, label));
     let passages: Vec<Vec<Passage>> = if matches!(scored.state, State::Description(_)) {
         labels.iter().map(|&label| support(label)).collect()
     } else {
@@ -44,12 +57,12 @@ pub(crate) fn evidence(
 }
 
 /// The best passage is always shown, others where they would be enough by themselves.
-fn passages(engine: &Engine, spans: &[Span], support: Vec<Support>) -> Vec<Passage> {
+fn passages(engine: &Engine, label: usize, spans: &[Span], support: Vec<Support>) -> Vec<Passage> {
     let mut passages: Vec<Passage> = support
         .into_iter()
         .filter(|passage| !passage.tokens.is_empty())
         .enumerate()
-        .filter(|(rank, passage)| *rank == 0 || engine.suggests(passage.logit_alone))
+        .filter(|(rank, passage)| *rank == 0 || engine.suggests(label, passage.logit_alone))
         .map(|(_, Support { tokens, contribution, .. })| Passage {
             span: spans[tokens.start].cover(spans[tokens.end - 1]),
             contribution,

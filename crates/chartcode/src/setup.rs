@@ -1,6 +1,9 @@
 //! What an engine checks and sets up when it is loaded.
 
+use std::collections::BTreeMap;
+
 use crate::bundle::{Bundle, Manifest};
+use crate::cuts::Cuts;
 use crate::decide::Thresholds;
 use crate::encoder::Encoder;
 use crate::error::{Error, Result};
@@ -25,8 +28,13 @@ pub(crate) fn thresholds(manifest: &Manifest, options: Options) -> Result<Thresh
         let range = "0 to 1";
         return Err(Error::Option { option: "the threshold", value: review, range });
     }
-    let accept = manifest.thresholds.accept.map(|accept| accept.max(review));
-    Ok(Thresholds { review, accept })
+    Ok(manifest.thresholds.with_review(review))
+}
+
+/// The thresholds as logits.
+pub(crate) fn cuts(bundle: &Bundle, thresholds: Thresholds) -> Cuts {
+    let calibration = &bundle.manifest.calibration;
+    Cuts::new(calibration, thresholds, &BTreeMap::new(), bundle.labels.len())
 }
 
 pub(crate) fn check_windows(bundle: &Bundle, encoder: &Encoder, special: usize) -> Result<()> {

@@ -1,0 +1,181 @@
+//! Steps 4 to 6: windows of a chart, or of several, → logits.
+
+use rayon::prelude::*;
+
+use super::Engine;
+use crate::batch::{self, Window};
+use crate::chart::Chart;
+use crate::encoder::Input;
+use crate::error::{Error, Result};
+use crate::head::{Head, State, WindowFeatures};
+use crate::prepare::Prepared;
+
+/// Tokens that one thread encodes at a time. More would not make the products faster, only
+/// push their operands out of the cache.
+const BATCH_TOKENS: usize = 1024;
+
+/// Tokens whose features are held at a time: memory stays bounded however long a chart is.
+const SEGMENT_TOKENS: usize = 16 * 1024;
+
+/// A chart's logits with what is needed to find the passages behind them.
+pub(crate) struct Scored {
+    pub(crate) logits: Vec<f32>,
+    pub(crate) state: State,
+    /// The windows' features, where the chart was short enough to keep them.
+    pub(crate) features: Option<Vec<WindowFeatures>>,
+}
+
+/// What is made of a chart that was scored.
+pub(crate) type Answer<T> = fn(&Engine, &Chart, &Prepared, &Scored) -> Result<T>;
+
+/// Its logits and nothing else.
+pub(super) const ALL_LOGITS: Answer<Vec<f32>> = |_, _, _, scored| Ok(scored.logits.clone());
+
+impl Engine {
+    /// Steps 4 to 6 for one chart.
+    pub(crate) fn score(&self, chart: &Chart, prepared: &Prepared) -> Result<Scored> {
+        let head = self.head()?;
+        let mut state = head.start();
+        let mut features = Vec::new();
+        for segment in segments(&prepared.windows) {
+            features = self.segment_features(head, segment)?;
+            head.absorb(&mut state, &features)?;
+        }
+        let is_whole = features.len() == prepared.windows.len();
+        self.finish(chart, head, state, is_whole.then_some(features))
+    }
+
+    /// One chart's answer, with all threads.
+    pub(crate) fn answer<T: Send>(
+        &self,
+        chart: &Chart,
+        answer: impl FnOnce(&Self, &Chart, &Prepared, &Scored) -> Result<T> + Send,
+    ) -> Result<T> {
+        self.threads.install(|| {
+            let prepared = self.prepare(chart)?;
+            answer(self, chart, &prepared, &self.score(chart, &prepared)?)
+        })
+    }
+
+    /// The answers of several charts at once: their windows share batches.
+    pub(crate) fn answer_group<T: Send>(
+        &self,
+        charts: &[Chart],
+        answer: Answer<T>,
+    ) -> Vec<Result<T>> {
+        self.threads.install(|| {
+            let prepared: Vec<Result<Prepared>> =
+                charts.par_iter().map(|chart| self.prepare(chart)).collect();
+            let windows: Vec<&Window> =
+                prepared.iter().flatten().flat_map(|prepared| &prepared.windows).collect();
+            let Ok(features) = self.head().and_then(|head| self.features(head, &windows)) else {
+                // Of one chart's failure the others must not suffer: each is tried alone.
+                return charts.iter().map(|chart| self.answer(chart, answer)).collect();
+            };
+            let mut rest = features.into_iter();
+            let mut answers = Vec::with_capacity(charts.len());
+            for (chart, prepared) in charts.iter().zip(prepared) {
+                answers.push(prepared.and_then(|prepared| {
+                    let own = rest.by_ref().take(prepared.windows.len()).collect();
+                    let scored = self.score_features(chart, &prepared, own)?;
+                    answer(self, chart, &prepared, &scored)
+                }));
+            }
+            answers
+        })
+    }
+
+    /// Step 6 for one chart whose windows are encoded, in the same segments as [`Engine::score`].
+    fn score_features(
+        &self,
+        chart: &Chart,
+        prepared: &Prepared,
+        features: Vec<WindowFeatures>,
+    ) -> Result<Scored> {
+        let head = self.head()?;
+        let mut state = head.start();
+        let mut rest = features.as_slice();
+        for segment in segments(&prepared.windows) {
+            let (own, behind) = rest.split_at(segment.len());
+            rest = behind;
+            head.absorb(&mut state, own)?;
+        }
+        self.finish(chart, head, state, Some(features))
+    }
+
+    /// The features of one segment's windows.
+    pub(crate) fn segment_features(
+        &self,
+        head: &Head,
+        segment: &[Window],
+    ) -> Result<Vec<WindowFeatures>> {
+        let windows: Vec<&Window> = segment.iter().collect();
+        self.features(head, &windows)
+    }
+
+    /// Encodes windows in batches, on all threads; the features come back in the windows' order.
+    fn features(&self, head: &Head, windows: &[&Window]) -> Result<Vec<WindowFeatures>> {
+        self.in_batches(windows, |hidden, batch| head.features(hidden, batch))
+    }
+
+    /// Encodes windows in batches and applies `pool` to each batch's hidden states `[rows, H]`,
+    /// which gives one value a window; they come back in the windows' order.
+    pub(crate) fn in_batches<T: Send>(
+        &self,
+        windows: &[&Window],
+        pool: impl Fn(&candle_core::Tensor, &[&Window]) -> Result<Vec<T>> + Sync,
+    ) -> Result<Vec<T>> {
+        let lengths: Vec<usize> = windows.iter().map(|window| window.ids.len()).collect();
+        let batches = batch::pack(&lengths, BATCH_TOKENS, rayon::current_num_threads());
+        let pooled: Vec<(usize, T)> = batches
+            .into_par_iter()
+            .map(|batch| {
+                let members: Vec<&Window> = batch.iter().map(|&index| windows[index]).collect();
+                let inputs: Vec<Input<'_>> = members.iter().map(|w| w.input()).collect();
+                let pooled = pool(&self.encoder.encode(&inputs)?, &members)?;
+                Ok(batch.into_iter().zip(pooled).collect::<Vec<_>>())
+            })
+            .collect::<Result<Vec<_>>>()?
+            .into_iter()
+            .flatten()
+            .collect();
+        let mut ordered: Vec<Option<T>> = (0..windows.len()).map(|_| None).collect();
+        for (index, value) in pooled {
+            ordered[index] = Some(value);
+        }
+        Ok(ordered.into_iter().flatten().collect())
+    }
+
+    fn finish(
+        &self,
+        chart: &Chart,
+        head: &Head,
+        state: State,
+        features: Option<Vec<WindowFeatures>>,
+    ) -> Result<Scored> {
+        let logits = head.logits(&state);
+        match logits.iter().position(|logit| !logit.is_finite()) {
+            None => Ok(Scored { logits, state, features }),
+            Some(label) => Err(Error::NotFiniteLogit {
+                id: chart.id().to_owned(),
+                label: self.labels.code(label).to_owned(),
+            }),
+        }
+    }
+}
+
+/// Runs of windows of at most [`SEGMENT_TOKENS`] tokens.
+pub(crate) fn segments(windows: &[Window]) -> impl Iterator<Item = &[Window]> {
+    let mut rest = windows;
+    std::iter::from_fn(move || {
+        let mut tokens = 0;
+        let fits = |window: &Window| {
+            tokens += window.ids.len();
+            tokens <= SEGMENT_TOKENS
+        };
+        let count = rest.iter().map(fits).take_while(|&fits| fits).count().max(1).min(rest.len());
+        let (segment, behind) = rest.split_at(count);
+        rest = behind;
+        (!segment.is_empty()).then_some(segment)
+    })
+}
