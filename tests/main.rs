@@ -16,6 +16,8 @@ mod published;
 mod route;
 /// Paths, goldens and scratch bundles.
 mod support;
+/// Other thresholds and calibrations for the same model.
+mod versions;
 /// CAML, MultiResCNN and LAAT as published, against PyTorch.
 mod words;
 /// What such models need beside their weights, and what is refused.

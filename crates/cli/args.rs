@@ -65,7 +65,7 @@ pub(crate) struct CodeArgs {
     #[arg(short = 'k', long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) top: Option<u32>,
 
-    /// Suggest codes whose probability is above P (0 to 1), instead of the bundle's threshold.
+    /// Suggest codes whose probability is above P (0 to 1), instead of the bundle's thresholds.
     #[arg(short = 't', long, value_name = "P")]
     pub(crate) threshold: Option<f64>,
 

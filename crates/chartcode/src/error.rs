@@ -141,6 +141,17 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// A folder as Hugging Face or research code left it, which has no manifest to be changed.
+    #[error(
+        "{} has no manifest.json, so there is no version of it to change (chartcode import writes \
+         it as a bundle, which can be)",
+        path.display()
+    )]
+    NotImported {
+        /// The folder.
+        path: PathBuf,
+    },
+
     /// A checkpoint's tensors are not those that its configuration and head imply.
     #[error("{} does not fit its configuration: {problems}", path.display())]
     Checkpoint {

@@ -53,8 +53,9 @@ mod windows;
 
 pub use attribution::TokenSupport;
 pub use bundle::{
-    Bundle, DataSource, FORMAT as BUNDLE_FORMAT, Findings, Import, ImportOptions, KeyProblems,
-    LabelSource, Labels, Manifest, NOT_STATED, PickleError, Precision,
+    AcceptPromise, Bundle, BundleChanges, DataSource, FORMAT as BUNDLE_FORMAT, Findings, Import,
+    ImportOptions, KeyProblems, LabelSource, Labels, Manifest, NOT_STATED, PickleError, Precision,
+    Tuned,
 };
 pub use chart::Chart;
 pub use code_batch::CodeBatch;

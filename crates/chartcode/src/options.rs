@@ -16,7 +16,7 @@ pub struct Options {
     pub device: Device,
     /// Threads to compute with; all of the machine's where none is given.
     pub threads: Option<NonZeroUsize>,
-    /// Replaces the bundle's threshold above which a code is suggested.
+    /// Replaces the bundle's threshold above which a code is suggested, those of single labels too.
     pub threshold: Option<f64>,
     /// Report this many codes, whatever their probability.
     pub top: Option<usize>,

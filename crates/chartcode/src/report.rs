@@ -78,6 +78,9 @@ pub struct Stamp {
     pub code_set: String,
     /// The thresholds the decisions were made with.
     pub thresholds: Thresholds,
+    /// Whether labels have review thresholds of their own, which the bundle tells.
+    #[serde(default)]
+    pub label_thresholds: bool,
     /// How many codes were asked for, where a number was given.
     pub top: Option<usize>,
     /// By what passages were chosen.

@@ -1,7 +1,5 @@
 //! What an engine checks and sets up when it is loaded.
 
-use std::collections::BTreeMap;
-
 use crate::bundle::{Bundle, Manifest};
 use crate::cuts::Cuts;
 use crate::decide::Thresholds;
@@ -31,10 +29,10 @@ pub(crate) fn thresholds(manifest: &Manifest, options: Options) -> Result<Thresh
     Ok(manifest.thresholds.with_review(review))
 }
 
-/// The thresholds as logits.
+/// The thresholds of labels and of all others, as logits.
 pub(crate) fn cuts(bundle: &Bundle, thresholds: Thresholds) -> Cuts {
     let calibration = &bundle.manifest.calibration;
-    Cuts::new(calibration, thresholds, &BTreeMap::new(), bundle.labels.len())
+    Cuts::new(calibration, thresholds, &bundle.label_thresholds, bundle.labels.len())
 }
 
 pub(crate) fn check_windows(bundle: &Bundle, encoder: &Encoder, special: usize) -> Result<()> {
@@ -86,6 +84,7 @@ pub(crate) fn stamp(bundle: &Bundle, thresholds: Thresholds, options: Options) -
         bundle_digest: bundle.digest().to_owned(),
         code_set: manifest.labels.as_ref().map_or_else(String::new, |l| l.code_set.clone()),
         thresholds,
+        label_thresholds: !bundle.label_thresholds.is_empty(),
         top: options.top,
         evidence: options.evidence,
     }

@@ -3,7 +3,10 @@
 use std::io::Write as _;
 
 use anstyle::Style;
-use chartcode::{Bundle, Manifest, Options, PaddingMode, Preprocess, ReadLimit, WindowRule};
+use chartcode::{
+    Bundle, Calibration, Manifest, Options, PaddingMode, Preprocess, ReadLimit, Thresholds, Tuned,
+    WindowRule,
+};
 use serde::Serialize;
 
 use crate::args::{InspectArgs, InspectFormat};
@@ -17,6 +20,7 @@ struct Inspection<'a> {
     checksums_verified: usize,
     parameters: usize,
     labels: usize,
+    label_thresholds: usize,
     vocabulary: usize,
     layers: usize,
     hidden_size: usize,
@@ -40,6 +44,7 @@ pub(crate) fn run(args: &InspectArgs) -> anyhow::Result<Failures> {
         checksums_verified: bundle.manifest().files.len(),
         parameters: tensors.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum(),
         labels: bundle.labels().len(),
+        label_thresholds: bundle.label_thresholds().len(),
         vocabulary: bundle.vocabulary_size(),
         layers: bundle.config().num_hidden_layers,
         hidden_size: bundle.config().hidden_size,
@@ -74,12 +79,6 @@ fn print(inspection: &Inspection<'_>, out: &mut impl std::io::Write) -> std::io:
         0 => "none to verify: the folder has no manifest".to_owned(),
         files => format!("verified, {files} files"),
     };
-    let thresholds = match manifest.thresholds.accept {
-        Some(accept) => {
-            format!("review above {}, accept above {accept}", manifest.thresholds.review)
-        }
-        None => format!("review above {}, accept none", manifest.thresholds.review),
-    };
     let data: Vec<String> = manifest
         .data
         .iter()
@@ -105,7 +104,9 @@ fn print(inspection: &Inspection<'_>, out: &mut impl std::io::Write) -> std::io:
         ("head", head.to_owned()),
         ("labels", inspection.labels.to_string()),
         ("code set", code_set),
-        ("thresholds", thresholds),
+        ("thresholds", thresholds(manifest, inspection.label_thresholds)),
+        ("calibration", calibration(&manifest.calibration)),
+        ("tuned", manifest.tuned.as_ref().map_or_else(String::new, tuned)),
         ("parameters", inspection.parameters.to_string()),
         ("licence", manifest.licence.clone()),
         ("data", data),
@@ -120,6 +121,50 @@ fn print(inspection: &Inspection<'_>, out: &mut impl std::io::Write) -> std::io:
         writeln!(out, "{:<11} {:?} {}", "", tensor.shape, tensor.key)?;
     }
     Ok(())
+}
+
+fn thresholds(manifest: &Manifest, own: usize) -> String {
+    let Thresholds { review, accept } = manifest.thresholds;
+    let accept = accept.map_or_else(|| "none".to_owned(), |accept| format!("above {accept}"));
+    let own = match own {
+        0 => String::new(),
+        1 => "; 1 code has a review threshold of its own".to_owned(),
+        own => format!("; {own} codes have review thresholds of their own"),
+    };
+    format!("review above {review}, accept {accept}{own}")
+}
+
+fn calibration(calibration: &Calibration) -> String {
+    match calibration {
+        Calibration::None => "none".to_owned(),
+        Calibration::Temperature { scale } => format!("temperature, scale {scale}"),
+        Calibration::Platt { scale, shift } => format!("Platt, scale {scale}, shift {shift}"),
+        Calibration::Isotonic { logits, .. } => format!("isotonic, {} points", logits.len()),
+        _ => "of a kind that is not known here".to_owned(),
+    }
+}
+
+/// What thresholds and calibration rest on, and what was promised of accepted codes.
+fn tuned(tuned: &Tuned) -> String {
+    let Tuned { charts, codes, gold, objective, .. } = tuned;
+    let date = tuned.date.as_ref().map_or_else(String::new, |date| format!(", {date}"));
+    let found = format!(
+        "on {charts} charts with {codes} gold codes ({gold}){date}; for {objective}, micro F1 \
+         {:.3} cross-validated",
+        tuned.micro_f1
+    );
+    let promise = tuned.accept.map_or_else(String::new, |accept| {
+        format!(
+            "\n            at most {:.1} % of accepted codes are wrong, with {:.1} % confidence: \
+             found on {} codes of {} charts, {:.1} % of the suggested codes",
+            100.0 * accept.error_at_most,
+            100.0 * accept.confidence,
+            accept.codes,
+            accept.charts,
+            100.0 * accept.automation_rate,
+        )
+    });
+    found + &promise
 }
 
 /// What happens to the text before the encoder, where anything does.

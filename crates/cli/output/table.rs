@@ -81,7 +81,12 @@ impl Table {
     }
 
     fn nothing(&mut self, report: &Report) -> std::io::Result<()> {
-        let threshold = report.made_by.thresholds.review;
+        let made_by = &report.made_by;
+        let threshold = if made_by.label_thresholds {
+            "its threshold".to_owned()
+        } else {
+            made_by.thresholds.review.to_string()
+        };
         writeln!(self.out, "no code is above {threshold}; --top 5 shows the most probable ones")
     }
 

@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::files::{MANIFEST, sha256};
-use super::import::{Findings, Import};
+use super::files::MANIFEST;
+use super::findings::Findings;
+use super::folder::{self, CARD};
+use super::import::Import;
 use super::manifest::Manifest;
 use super::tokenizer_files::TOKENIZER;
 use super::weights::Weights;
@@ -20,7 +21,6 @@ use crate::error::{Error, Result};
 /// The label file of an imported bundle.
 pub(super) const LABELS: &str = "labels.tsv";
 const WEIGHTS: &str = "model.safetensors";
-const CARD: &str = "README.md";
 
 /// How a bundle stores its weights. They are computed with in f32 whatever this is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,47 +48,14 @@ struct Written<'w> {
     bytes: Cow<'w, [u8]>,
 }
 
-/// Writes into a folder beside `out` first, so that `out` is whole or not there.
 pub(super) fn write(
     import: &Import,
     findings: &Findings,
     out: &Path,
     precision: Precision,
 ) -> Result<()> {
-    let taken = fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
-    if taken || out.is_file() {
-        return Err(Error::Exists { path: out.to_owned() });
-    }
-    let mut part = out.as_os_str().to_owned();
-    part.push(".part");
-    let part = PathBuf::from(part);
-    if part.exists() {
-        if !is_ours(&part) {
-            return Err(Error::Exists { path: part });
-        }
-        // Left over from an import that was interrupted.
-        fs::remove_dir_all(&part).map_err(|source| Error::Write { path: part.clone(), source })?;
-    }
-    let made = fs::create_dir_all(&part);
-    made.map_err(|source| Error::Write { path: part.clone(), source })?;
-    write_files(import, findings, &part, precision)?;
-    if out.is_dir() {
-        // It is empty: the rename needs its place.
-        let removed = fs::remove_dir(out);
-        removed.map_err(|source| Error::Write { path: out.to_owned(), source })?;
-    }
-    fs::rename(&part, out).map_err(|source| Error::Write { path: out.to_owned(), source })
-}
-
-/// Whether a folder holds nothing but files that an import writes.
-fn is_ours(folder: &Path) -> bool {
-    let written = [CONFIG, TOKENIZER, WEIGHTS, LABELS, CARD, MANIFEST];
-    let is_written = |entry: std::io::Result<fs::DirEntry>| {
-        entry.is_ok_and(|entry| {
-            entry.path().is_file() && written.iter().any(|name| entry.file_name() == *name)
-        })
-    };
-    fs::read_dir(folder).is_ok_and(|mut entries| entries.all(is_written))
+    let names = [CONFIG, TOKENIZER, WEIGHTS, LABELS, CARD, MANIFEST];
+    folder::write_new(out, &names, |part| write_files(import, findings, part, precision))
 }
 
 fn write_files(
@@ -100,9 +67,8 @@ fn write_files(
     let bundle = &import.bundle;
     let mut sums = BTreeMap::new();
     let mut put = |name: &str, bytes: &[u8]| {
-        let path = folder.join(name);
-        sums.insert(name.to_owned(), sha256(bytes));
-        fs::write(&path, bytes).map_err(|source| Error::Write { path, source })
+        sums.insert(name.to_owned(), folder::put(folder, name, bytes)?);
+        Ok(())
     };
     put(CONFIG, &import.config_bytes)?;
     put(TOKENIZER, bundle.tokenizer.to_json(&folder.join(TOKENIZER))?.as_bytes())?;
@@ -111,12 +77,7 @@ fn write_files(
         put(LABELS, bundle.labels.to_tsv().as_bytes())?;
     }
     put(CARD, card(bundle, findings).as_bytes())?;
-    let manifest = Manifest { files: sums, ..bundle.manifest.clone() };
-    let path = folder.join(MANIFEST);
-    let mut text = serde_json::to_string_pretty(&manifest)
-        .map_err(|source| Error::Json { path: path.clone(), source })?;
-    text.push('\n');
-    fs::write(&path, text).map_err(|source| Error::Write { path, source })
+    folder::put_manifest(folder, &Manifest { files: sums, ..bundle.manifest.clone() })
 }
 
 /// The tensors that the model uses, as a safetensors file.

@@ -79,7 +79,12 @@ impl Files {
         rest.into_iter().try_for_each(|name| self.read(name).map(drop))
     }
 
-    /// sha256 over the files that were read.
+    /// Name and sha256 of the files that were read, the manifest apart.
+    pub(super) fn sums(&self) -> BTreeMap<String, String> {
+        self.read.iter().filter(|(name, _)| name != MANIFEST).cloned().collect()
+    }
+
+    /// sha256 over the files that were read, the manifest among them.
     pub(crate) fn digest(mut self) -> String {
         self.read.sort();
         self.read.dedup();
@@ -92,4 +97,11 @@ impl Files {
 /// sha256 in hexadecimal.
 pub(super) fn sha256(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
+}
+
+/// sha256 in hexadecimal, of a file that need not fit into memory.
+pub(super) fn sha256_of(mut file: std::fs::File) -> std::io::Result<String> {
+    let mut sum = Sha256::new();
+    std::io::copy(&mut file, &mut sum)?;
+    Ok(format!("{:x}", sum.finalize()))
 }

@@ -1,11 +1,13 @@
 //! From a published checkpoint to a bundle: what it is, read from its keys and the files beside it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::checkpoint::Checkpoint;
 use super::files::{Files, MANIFEST};
+use super::findings::Findings;
 use super::label_files::{self, FoundLabels};
 use super::labels::Labels;
 use super::layouts::{CHUNK, HeadLayout};
@@ -13,7 +15,7 @@ use super::manifest::{FORMAT, LabelSource, Manifest, NOT_STATED};
 use super::weights::Weights;
 use super::{Bundle, CONFIG, export, tokenizer_files, word_files};
 use crate::decide::Thresholds;
-use crate::encoder::{Config, WordKind, synthesise_word_config};
+use crate::encoder::{Config, synthesise_word_config};
 use crate::error::{Error, Result};
 use crate::head::{Aggregate, HeadSpec};
 use crate::limit::ReadLimit;
@@ -51,30 +53,6 @@ pub struct ImportOptions {
     pub id: Option<String>,
     /// The licence of the weights.
     pub licence: Option<String>,
-}
-
-/// What was found in a checkpoint.
-#[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
-pub struct Findings {
-    /// Files the weights were read from.
-    pub weights: Vec<String>,
-    /// The encoder's family, `model_type`.
-    pub encoder: String,
-    /// The prefix of the encoder's keys.
-    pub prefix: String,
-    /// The head's layout, where there is a head.
-    pub head: Option<String>,
-    /// Tensors that the model uses.
-    pub used: usize,
-    /// Entries of the files that it has no use for.
-    pub ignored: Vec<String>,
-    /// Labels, and where their order came from.
-    pub labels: Option<(usize, String)>,
-    /// Where the threshold came from.
-    pub threshold: String,
-    /// What the files do not say and was taken to be so.
-    pub assumed: Vec<String>,
 }
 
 /// A checkpoint that was understood: a bundle in memory, ready to be used or written.
@@ -137,6 +115,8 @@ impl Import {
             config,
             tokenizer,
             labels,
+            label_thresholds: BTreeMap::new(),
+            sums: None,
             encoder_weights: checkpoint.weights,
             head_weights: None,
             assumed: findings.assumed.clone(),
@@ -182,33 +162,6 @@ impl Import {
     /// The bundle, to be used without being written.
     pub(super) fn into_bundle(self) -> Bundle {
         self.bundle
-    }
-}
-
-impl Findings {
-    fn start(checkpoint: &Checkpoint, config: &Config, layout: Option<&HeadLayout>) -> Self {
-        let keys = crate::encoder::Keys::detect(&checkpoint.weights, config);
-        let prefix = if config.is_word_level() { "" } else { keys.prefix() };
-        Self {
-            weights: checkpoint.files.clone(),
-            encoder: config.model_type.clone(),
-            prefix: prefix.to_owned(),
-            head: layout.map(|layout| layout.name.to_owned()),
-            used: 0,
-            ignored: checkpoint.ignored.clone(),
-            labels: None,
-            threshold: String::new(),
-            assumed: Vec::new(),
-        }
-    }
-
-    /// Notes what a configuration was made from that no file holds.
-    fn assume_config(&mut self, config: &Config) {
-        self.assumed.push("config.json, from the tensors' shapes".to_owned());
-        if let Some(WordKind::MultiResCnn { attention_tanh: true, .. }) = config.word_kind() {
-            let what = "attention_tanh, a second tanh before the attention, as in the publication";
-            self.assumed.push(what.to_owned());
-        }
     }
 }
 
@@ -280,9 +233,11 @@ impl Draft<'_> {
                 effective: None,
             }),
             thresholds: self.thresholds(stored_threshold, findings),
+            label_thresholds: None,
             calibration: Calibration::default(),
+            tuned: None,
             data: Vec::new(),
-            files: std::collections::BTreeMap::new(),
+            files: BTreeMap::new(),
         }
     }
 

@@ -62,12 +62,7 @@ impl Labels {
 
     /// Reads a label file; see [`LabelSource`](super::LabelSource) for its form.
     pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
-        let text = if path.extension().is_some_and(|extension| extension == "gz") {
-            unpack(path, bytes)?
-        } else {
-            String::from_utf8(bytes.to_vec())
-                .map_err(|_| inconsistent(path, "it is not UTF-8".to_owned()))?
-        };
+        let text = text_of(path, bytes)?;
         let mut lines = text.lines().enumerate();
         let header: Vec<&str> = lines.next().map_or(vec![], |(_, line)| line.split('\t').collect());
         let column = |name| {
@@ -131,6 +126,14 @@ impl Labels {
 /// A file of labels or words whose content cannot be right.
 pub(super) fn inconsistent(path: &Path, problem: String) -> Error {
     Error::Inconsistent { path: path.to_owned(), problem }
+}
+
+/// The text of a file, unpacked if its name ends in `.gz`.
+pub(super) fn text_of(path: &Path, bytes: &[u8]) -> Result<String> {
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        return unpack(path, bytes);
+    }
+    String::from_utf8(bytes.to_vec()).map_err(|_| inconsistent(path, "it is not UTF-8".to_owned()))
 }
 
 fn unpack(path: &Path, bytes: &[u8]) -> Result<String> {

@@ -1,10 +1,11 @@
 //! `manifest.json`: what a bundle says of itself.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 
+use super::tuned::Tuned;
 use crate::decide::Thresholds;
 use crate::encoder::Config;
 use crate::error::{Error, Result};
@@ -58,9 +59,17 @@ pub struct Manifest {
     /// Above which probability a code is for review, and for acceptance.
     #[serde(default)]
     pub thresholds: Thresholds,
+    /// Review thresholds of labels that have one of their own: a TSV with the columns `code` and
+    /// `threshold` (a probability), gzipped if it ends in `.gz`. Labels that are not in it have
+    /// that of [`Manifest::thresholds`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_thresholds: Option<String>,
     /// From logit to probability.
     #[serde(default)]
     pub calibration: Calibration,
+    /// What thresholds and calibration rest on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuned: Option<Tuned>,
     /// What the bundle was made from, each with its licence.
     #[serde(default)]
     pub data: Vec<DataSource>,
@@ -105,7 +114,8 @@ impl Manifest {
         Ok(manifest)
     }
 
-    fn check(&self, path: &Path) -> Result<()> {
+    /// What the manifest alone rules out; `path` is for errors.
+    pub(super) fn check(&self, path: &Path) -> Result<()> {
         let unsupported = |field, value: String, supported| {
             Err(Error::Unsupported { path: path.to_owned(), field, value, supported })
         };
@@ -122,12 +132,38 @@ impl Manifest {
         if let Some(Err(problem)) = self.limit.map(ReadLimit::check) {
             return inconsistent(problem);
         }
+        if let Err(problem) = self.check_tuned().and_then(|()| self.check_names()) {
+            return inconsistent(problem);
+        }
         match (&self.head, &self.labels) {
             (Some(_), None) => return inconsistent("a head without labels".to_owned()),
             (Some(head), _) => head.check().map_or_else(inconsistent, Ok)?,
             _ => {}
         }
         Ok(())
+    }
+
+    fn check_tuned(&self) -> Result<(), String> {
+        if self.label_thresholds.is_some() && self.labels.is_none() {
+            return Err("label_thresholds without labels".to_owned());
+        }
+        let Some(tuned) = &self.tuned else {
+            return Ok(());
+        };
+        if tuned.accept.is_some() && self.thresholds.accept.is_none() {
+            return Err("tuned.accept without a threshold accept".to_owned());
+        }
+        tuned.check()
+    }
+
+    /// A bundle's files lie in its folder: what is copied with it must not lead out of it.
+    fn check_names(&self) -> Result<(), String> {
+        let labels = self.labels.as_ref().map(|labels| &labels.file);
+        let mut names = self.files.keys().chain(labels).chain(&self.label_thresholds);
+        match names.find(|name| !is_file_name(name)) {
+            Some(name) => Err(format!("{name:?} is not the name of a file in the folder")),
+            None => Ok(()),
+        }
     }
 
     /// Checks what the encoder's configuration has to agree with.
@@ -159,4 +195,9 @@ impl Manifest {
         }
         Ok(())
     }
+}
+
+fn is_file_name(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name)
 }

@@ -3,26 +3,35 @@
 mod checkpoint;
 mod export;
 mod files;
+mod findings;
+mod folder;
 mod import;
 mod label_files;
+mod label_thresholds;
 mod labels;
 mod layouts;
 mod manifest;
 mod pickle;
 mod problems;
 mod tokenizer_files;
+mod tuned;
+mod version;
 pub(crate) mod weights;
 mod word_files;
 mod word_heads;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use export::Precision;
-pub use import::{Findings, Import, ImportOptions};
+pub use findings::Findings;
+pub use import::{Import, ImportOptions};
 pub use labels::Labels;
 pub use manifest::{DataSource, FORMAT, LabelSource, Manifest, NOT_STATED};
 pub use pickle::PickleError;
 pub use problems::KeyProblems;
+pub use tuned::{AcceptPromise, Tuned};
+pub use version::BundleChanges;
 
 use crate::encoder::{Config, Encoder};
 use crate::error::{Error, Result};
@@ -43,6 +52,10 @@ pub struct Bundle {
     pub(crate) config: Config,
     pub(crate) tokenizer: Tokenizer,
     pub(crate) labels: Labels,
+    /// Review thresholds of labels that have one of their own, by label.
+    pub(crate) label_thresholds: BTreeMap<usize, f64>,
+    /// sha256 of the files it was read from, the manifest apart; none without a manifest.
+    sums: Option<BTreeMap<String, String>>,
     /// The encoder's tensors, and the head's where it has no file of its own.
     pub(crate) encoder_weights: Weights,
     pub(crate) head_weights: Option<Weights>,
@@ -87,6 +100,10 @@ impl Bundle {
             Some(source) => Labels::parse(&files.path(&source.file), &files.read(&source.file)?)?,
             None => Labels::default(),
         };
+        let label_thresholds = match &manifest.label_thresholds {
+            Some(name) => label_thresholds::parse(&files.path(name), &files.read(name)?, &labels)?,
+            None => BTreeMap::new(),
+        };
         let tokenizer = tokenizer_files::read(&mut files, &config.model_type)?;
         let encoder_weights = Checkpoint::read(&mut files, &name)?.weights;
         let head_weights = match &manifest.head {
@@ -97,14 +114,16 @@ impl Bundle {
             _ => None,
         };
         files.verify_rest()?;
-        let (path, digest) = (path.to_owned(), files.digest());
+        let (sums, digest) = (Some(files.sums()), files.digest());
         Ok(Self {
-            path,
+            path: path.to_owned(),
             digest,
+            sums,
             manifest,
             config,
             tokenizer,
             labels,
+            label_thresholds,
             encoder_weights,
             head_weights,
             assumed: Vec::new(),
@@ -135,13 +154,20 @@ impl Bundle {
         &self.labels
     }
 
+    /// Review thresholds of the labels that have one of their own, by label.
+    #[must_use]
+    pub fn label_thresholds(&self) -> &BTreeMap<usize, f64> {
+        &self.label_thresholds
+    }
+
     /// Vocabulary entries of the tokenizer.
     #[must_use]
     pub fn vocabulary_size(&self) -> usize {
         self.tokenizer.vocabulary_size()
     }
 
-    /// sha256 over the bundle's files, in hexadecimal: the same digest, the same answers.
+    /// sha256 over the bundle's files, manifest and thresholds included, in hexadecimal: the same
+    /// digest, the same answers.
     #[must_use]
     pub fn digest(&self) -> &str {
         &self.digest

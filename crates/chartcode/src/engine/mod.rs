@@ -55,7 +55,10 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::load`].
-    pub fn from_bundle(bundle: Bundle, options: Options) -> Result<Self> {
+    pub fn from_bundle(mut bundle: Bundle, options: Options) -> Result<Self> {
+        if options.threshold.is_some() {
+            bundle.label_thresholds.clear();
+        }
         let device = options.device.open()?;
         let threads = setup::thread_pool(options)?;
         let thresholds = setup::thresholds(&bundle.manifest, options)?;

@@ -1,0 +1,170 @@
+//! Another version of a bundle: the same model with other thresholds or another calibration.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+
+use super::files::{MANIFEST, sha256, sha256_of};
+use super::folder::{self, CARD};
+use super::label_thresholds::{self, LABEL_THRESHOLDS};
+use super::labels::text_of;
+use super::manifest::Manifest;
+use super::tuned::Tuned;
+use super::{Bundle, labels};
+use crate::decide::Thresholds;
+use crate::error::{Error, Result};
+use crate::score::Calibration;
+
+/// What is to be different in another version of a bundle. What is not given stays as it is, with
+/// two exceptions: new thresholds or another calibration end the thresholds of single labels, and
+/// any of the three ends what the old ones rested on.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct BundleChanges {
+    /// The new version.
+    pub version: String,
+    /// Above which probability a code is for review, and for acceptance.
+    pub thresholds: Option<Thresholds>,
+    /// From logit to probability.
+    pub calibration: Option<Calibration>,
+    /// Review thresholds of labels that have one of their own, by code.
+    pub label_thresholds: Option<BTreeMap<String, f64>>,
+    /// What thresholds and calibration rest on.
+    pub tuned: Option<Tuned>,
+    /// A section for the end of the card, in Markdown.
+    pub card: Option<String>,
+}
+
+impl BundleChanges {
+    /// No change but this version.
+    #[must_use]
+    pub fn new(version: impl Into<String>) -> Self {
+        Self {
+            version: version.into(),
+            thresholds: None,
+            calibration: None,
+            label_thresholds: None,
+            tuned: None,
+            card: None,
+        }
+    }
+
+    fn ends_label_thresholds(&self) -> bool {
+        self.thresholds.is_some() || self.calibration.is_some() || self.label_thresholds.is_some()
+    }
+}
+
+/// The files of a new version.
+struct Plan {
+    manifest: Manifest,
+    /// Taken over as they are, with their sha256.
+    copied: BTreeMap<String, String>,
+    written: Vec<(&'static str, String)>,
+}
+
+impl Bundle {
+    /// Writes another version of this bundle into a new folder, with a manifest and checksums of
+    /// its own. Files that do not change are copied, and verified there.
+    ///
+    /// # Errors
+    /// [`Error::NotImported`] where the bundle has no manifest, [`Error::Exists`] where `out` has
+    /// something in it, [`Error::Inconsistent`] for changes that contradict each other or the
+    /// bundle, [`Error::Checksum`] where a file was changed since the bundle was opened,
+    /// [`Error::Read`], [`Error::Write`].
+    pub fn write_version(&self, out: &Path, changes: BundleChanges) -> Result<()> {
+        let plan = self.plan(out, changes)?;
+        let written = plan.written.iter().map(|&(name, _)| name);
+        let mut names: Vec<&str> = plan.copied.keys().map(String::as_str).chain(written).collect();
+        names.extend([CARD, LABEL_THRESHOLDS, MANIFEST]);
+        folder::write_new(out, &names, |part| {
+            for (name, sum) in &plan.copied {
+                copy(&self.path.join(name), &part.join(name), sum)?;
+            }
+            let mut files = plan.copied.clone();
+            for (name, text) in &plan.written {
+                files.insert((*name).to_owned(), folder::put(part, name, text.as_bytes())?);
+            }
+            folder::put_manifest(part, &Manifest { files, ..plan.manifest.clone() })
+        })
+    }
+
+    /// Everything that can be refused is refused here, before anything is written.
+    fn plan(&self, out: &Path, changes: BundleChanges) -> Result<Plan> {
+        let Some(mut copied) = self.sums.clone() else {
+            return Err(Error::NotImported { path: self.path.clone() });
+        };
+        if changes.version.is_empty() || changes.version == self.manifest.version {
+            let problem = format!("a changed bundle cannot be version {:?}", changes.version);
+            return Err(labels::inconsistent(&self.path.join(MANIFEST), problem));
+        }
+        let mut manifest = self.manifest.clone();
+        let card = self.path.join(CARD);
+        if !copied.contains_key(CARD) && card.is_file() {
+            // Not every manifest lists its card.
+            copied.insert(CARD.to_owned(), sum_of(&card)?);
+        }
+        let mut written = Vec::new();
+        if changes.ends_label_thresholds() {
+            manifest.tuned = None;
+            if let Some(old) = &self.manifest.label_thresholds {
+                copied.remove(old);
+            }
+            manifest.label_thresholds = None;
+            if let Some(new) = changes.label_thresholds.filter(|new| !new.is_empty()) {
+                let text = label_thresholds::to_tsv(&new);
+                label_thresholds::parse(
+                    &out.join(LABEL_THRESHOLDS),
+                    text.as_bytes(),
+                    &self.labels,
+                )?;
+                manifest.label_thresholds = Some(LABEL_THRESHOLDS.to_owned());
+                written.push((LABEL_THRESHOLDS, text));
+            }
+        }
+        if let Some(section) = &changes.card {
+            let card = match copied.remove(CARD) {
+                Some(sum) => read_card(&card, &sum)?,
+                None => format!("# {}\n\n{}.", manifest.id, manifest.description),
+            };
+            written.push((CARD, format!("{}\n\n{}\n", card.trim_end(), section.trim())));
+        }
+        manifest.version = changes.version;
+        manifest.thresholds = changes.thresholds.unwrap_or(manifest.thresholds);
+        manifest.calibration = changes.calibration.unwrap_or(manifest.calibration);
+        manifest.tuned = changes.tuned.or(manifest.tuned);
+        manifest.check(&out.join(MANIFEST))?;
+        Ok(Plan { manifest, copied, written })
+    }
+}
+
+fn read_card(path: &Path, expected: &str) -> Result<String> {
+    let read = fs::read(path);
+    let bytes = read.map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    verify(path, expected, sha256(&bytes))?;
+    text_of(path, &bytes)
+}
+
+/// Copies a file and reads the copy again.
+fn copy(from: &Path, to: &Path, expected: &str) -> Result<()> {
+    fs::copy(from, to).map_err(|source| {
+        if from.is_file() {
+            Error::Write { path: to.to_owned(), source }
+        } else {
+            Error::Read { path: from.to_owned(), source }
+        }
+    })?;
+    verify(from, expected, sum_of(to)?)
+}
+
+fn sum_of(path: &Path) -> Result<String> {
+    let sum = File::open(path).and_then(sha256_of);
+    sum.map_err(|source| Error::Read { path: path.to_owned(), source })
+}
+
+fn verify(path: &Path, expected: &str, found: String) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    let (path, expected) = (path.to_owned(), expected.to_owned());
+    Err(Error::Checksum { path, expected, found })
+}
