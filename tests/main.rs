@@ -6,6 +6,8 @@
 mod bundles;
 /// The command as users call it: formats, bad input, exit codes, interruption.
 mod cli;
+/// Evaluation, comparison, agreement and tuning as users call them.
+mod eval;
 /// `chartcode import`, from folders, pickles and a hub.
 mod import;
 /// Tokens, hidden states, vectors and logits against PyTorch and Transformers.

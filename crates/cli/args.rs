@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use chartcode::{Device, EvidenceKind, Options};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+pub(crate) use crate::eval_args::{AgreeArgs, CompareArgs, EvalArgs, TuneArgs};
 pub(crate) use crate::import_args::ImportArgs;
 
 /// Codes clinical charts on your own machine: text in, medical codes with evidence out.
@@ -32,6 +33,14 @@ pub(crate) enum Command {
     Scores(ScoresArgs),
     /// Print the vectors of charts, one JSON object a chart.
     Embed(EmbedArgs),
+    /// Benchmark a bundle, or any other system's output, against labelled charts.
+    Eval(EvalArgs),
+    /// Test whether one run of `eval` is better than another, chart by chart.
+    Compare(CompareArgs),
+    /// Say how far two coders agree.
+    Agree(AgreeArgs),
+    /// Fit thresholds and calibration on labelled charts: a new version of a bundle.
+    Tune(TuneArgs),
     /// Turn a published checkpoint into a bundle.
     Import(ImportArgs),
     /// Say what a bundle is made of and verify its checksums.

@@ -1,6 +1,7 @@
 //! Charts that could not be coded, and how they are told of.
 
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::io::Write as _;
 use std::rc::Rc;
 
@@ -17,6 +18,18 @@ impl Failures {
     pub(crate) fn add(&self, error: &anyhow::Error) {
         *self.count.borrow_mut() += 1;
         report(&format!("{error:#}"));
+    }
+
+    /// Counts a failed record of a file, and names it while there are few of them.
+    pub(crate) fn add_record(&self, error: &anyhow::Error) {
+        const NAMED: usize = 10;
+        let count = *self.count.borrow();
+        match count.cmp(&NAMED) {
+            Ordering::Less => return self.add(error),
+            Ordering::Equal => report("more such records are counted, not named"),
+            Ordering::Greater => {}
+        }
+        *self.count.borrow_mut() += 1;
     }
 
     /// Whether no chart failed.

@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod eval_args;
 mod failures;
 #[cfg(feature = "hub")]
 mod hub;
@@ -30,6 +31,10 @@ fn main() -> ExitCode {
         Command::Code(args) => commands::code::run(&args),
         Command::Scores(args) => commands::scores::run(&args),
         Command::Embed(args) => commands::embed::run(&args),
+        Command::Eval(args) => commands::eval::run(&args),
+        Command::Compare(args) => commands::compare::run(&args),
+        Command::Agree(args) => commands::agree::run(&args),
+        Command::Tune(args) => commands::tune::run(&args),
         Command::Import(args) => commands::import::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Completions(args) => commands::completions::run(&args),

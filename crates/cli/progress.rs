@@ -25,6 +25,11 @@ impl Progress {
         Self::new(None, args.quiet || bytes.is_some_and(|bytes| bytes < LONG))
     }
 
+    /// A bar over a known number of charts.
+    pub(crate) fn of_charts(charts: usize, quiet: bool) -> Self {
+        Self::new(Some(charts as u64), quiet)
+    }
+
     /// A spinner that says what is being done.
     pub(crate) fn of_steps(quiet: bool) -> Self {
         Self::new(None, quiet)

@@ -75,6 +75,7 @@ pub struct Evaluator<'g> {
     pub(crate) spool: Spool,
     pub(crate) histogram: ScoreHistogram,
     pub(crate) cases: Vec<(u32, EvidenceCase)>,
+    pub(crate) tokens: &'static str,
     pub(crate) issues: Issues,
     /// Whether all suggestions had a probability.
     pub(crate) has_probabilities: bool,
@@ -110,6 +111,7 @@ impl<'g> Evaluator<'g> {
             category_records: Vec::new(),
             outside_categories: BTreeSet::new(),
             cases: Vec::new(),
+            tokens: "words",
             issues: Issues::default(),
             has_probabilities: true,
             place: vec![None; gold.charts().len()],
@@ -124,6 +126,11 @@ impl<'g> Evaluator<'g> {
     /// The titles of the labels, for people.
     pub fn titles(&mut self, titles: Vec<String>) {
         self.titles = titles;
+    }
+
+    /// Says what the tokens are that passages are compared by; `words` where nothing is said.
+    pub fn tokens(&mut self, tokens: &'static str) {
+        self.tokens = tokens;
     }
 
     /// Whether a gold chart is in.

@@ -46,6 +46,7 @@ impl Evaluator<'_> {
     pub fn finish(mut self) -> Result<Outcome> {
         self.fill_up()?;
         let aucs = self.areas()?;
+        let systems = self.systems()?;
         let bootstrap = self.setup.bootstrap;
         let variants = self.variants(&aucs)?;
         let metrics = variants.first().map(|v| v.metrics.clone()).unwrap_or_default();
@@ -60,7 +61,7 @@ impl Evaluator<'_> {
             format: SUMMARY_FORMAT,
             metrics,
             variants,
-            systems: self.systems()?,
+            systems,
             chapters: chapters.evaluate(&self.records, bootstrap),
             frequency: frequency.unwrap_or_default(),
             operations: Operations::new(&self.records, bootstrap),
@@ -116,12 +117,17 @@ impl Evaluator<'_> {
         ])
     }
 
-    fn systems(&self) -> Result<Vec<Variant>> {
-        let variant = |view: &crate::view::View| {
+    /// Each system apart, where there are several.
+    fn systems(&mut self) -> Result<Vec<Variant>> {
+        let mut systems = Vec::with_capacity(self.views.len());
+        for view in &self.views {
+            let charts: Vec<bool> = view.records.iter().map(|r| !r.gold.is_empty()).collect();
+            let only = AucScope { charts: Some(&charts), labels: Some(&view.mask) };
+            let auc = self.auc.finish(&mut self.spool, only)?;
             let scope = LabelSpace { labels: view.labels, rule: Rule::All };
-            self.variant(&view.name, ALL, scope, &view.records, None)
-        };
-        self.views.iter().map(variant).collect()
+            systems.push(self.variant(&view.name, ALL, scope, &view.records, Some(&auc))?);
+        }
+        Ok(systems)
     }
 
     fn variant(
@@ -169,7 +175,7 @@ impl Evaluator<'_> {
         let suggested: Vec<(u32, EvidenceCase)> =
             self.cases.iter().filter(|(_, case)| case.suggested).copied().collect();
         (!self.cases.is_empty()).then(|| EvidenceSummary {
-            tokens: "tokens of the bundle".to_owned(),
+            tokens: self.tokens.to_owned(),
             all: self.evidence_scores(&self.cases),
             suggested: self.evidence_scores(&suggested),
         })

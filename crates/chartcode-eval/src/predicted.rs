@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::code::Code;
+use crate::evidence::Shown;
 
 /// What the numbers of a system mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,4 +51,6 @@ pub struct Listed {
     pub suggested: Option<bool>,
     /// Whether the system accepted it without review.
     pub accepted: bool,
+    /// The passages it shows for the code; none where it shows none.
+    pub evidence: Vec<Shown>,
 }

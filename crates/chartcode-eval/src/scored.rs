@@ -198,7 +198,13 @@ mod tests {
     }
 
     fn listed(code: &str, score: f64, suggested: Option<bool>) -> Listed {
-        Listed { code: Code::new("icd10cm", code), score, suggested, accepted: false }
+        Listed {
+            code: Code::new("icd10cm", code),
+            score,
+            suggested,
+            accepted: false,
+            evidence: Vec::new(),
+        }
     }
 
     fn chart(scores: Scores) -> PredictedChart {

@@ -12,7 +12,7 @@ pub(crate) struct View {
     /// The new number of each label.
     number: Vec<Option<u32>>,
     /// Which labels it has, and which of those are gold somewhere.
-    mask: Vec<bool>,
+    pub(crate) mask: Vec<bool>,
     present: Vec<bool>,
     pub(crate) labels: usize,
     pub(crate) records: Vec<ChartRecord>,

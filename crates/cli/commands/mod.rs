@@ -1,11 +1,17 @@
 //! One file a command.
 
+pub(crate) mod agree;
 pub(crate) mod code;
+pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod embed;
+pub(crate) mod eval;
+mod gold;
 pub(crate) mod import;
 pub(crate) mod inspect;
+mod labels;
 pub(crate) mod scores;
+pub(crate) mod tune;
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,12 @@
 //! Reports as a table, JSON, JSON lines or CSV.
 
+pub(crate) mod agreement;
+pub(crate) mod comparison;
 mod csv;
+pub(crate) mod evaluation;
 mod json;
 mod table;
+pub(crate) mod tuning;
 
 use std::io::{IsTerminal as _, Write};
 

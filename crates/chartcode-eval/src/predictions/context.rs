@@ -137,6 +137,7 @@ impl Context {
             score,
             suggested: decision.map(|decision| decision != Decision::Drop),
             accepted: decision == Some(Decision::Accept),
+            evidence: Vec::new(),
         })
     }
 

@@ -111,5 +111,6 @@ fn one(place: usize, entry: &Entry, context: &Context) -> Checked<Listed> {
     let usable = |named| context.forced || Named::rank(named, context.scale) < 2;
     let number = entry.number(context.scale).filter(|&(named, _)| usable(named));
     let decision = Decision::of(entry.decision.as_deref().unwrap_or_default())?;
-    context.listed(&spelt, place, number.map(|(_, number)| number), decision)
+    let listed = context.listed(&spelt, place, number.map(|(_, number)| number), decision)?;
+    Ok(Listed { evidence: entry.shown(), ..listed })
 }

@@ -7,6 +7,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::context::Named;
+use crate::chart::Span;
+use crate::evidence::Shown;
 use crate::predicted::Scale;
 
 /// A string, or a whole number in its place.
@@ -55,6 +57,16 @@ pub(super) struct Entry {
     score: Option<f64>,
     #[serde(default)]
     pub(super) decision: Option<String>,
+    #[serde(default)]
+    evidence: Vec<Passage>,
+}
+
+/// A passage as reports have it; other fields, such as its text, are not read.
+#[derive(Debug, Deserialize)]
+struct Passage {
+    characters: Span,
+    #[serde(default)]
+    contribution: f32,
 }
 
 impl Entry {
@@ -66,6 +78,7 @@ impl Entry {
             logit: None,
             score: None,
             decision: None,
+            evidence: Vec::new(),
         };
         if let Some((named, number)) = number {
             entry.set(named, number);
@@ -79,6 +92,15 @@ impl Entry {
             Named::Scale(Scale::Logit) => self.logit = Some(number),
             _ => self.score = Some(number),
         }
+    }
+
+    /// The passages shown for it, those without any character left out.
+    pub(super) fn shown(&self) -> Vec<Shown> {
+        let there = self.evidence.iter().filter(|passage| {
+            passage.characters.start < passage.characters.end && !passage.contribution.is_nan()
+        });
+        let shown = |p: &Passage| Shown { span: p.characters, strength: p.contribution };
+        there.map(shown).collect()
     }
 
     /// The number that serves best where numbers of a scale are wanted.

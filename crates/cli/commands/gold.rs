@@ -1,0 +1,145 @@
+//! Labelled charts for the commands that measure.
+
+use std::path::Path;
+
+use anyhow::bail;
+use chartcode_eval::{Columns, DataIssue, GoldOptions, GoldReader, GoldSet, LabelledChart, Splits};
+
+use crate::eval_args::{GoldArgs, SourceArgs};
+use crate::failures::Failures;
+use crate::progress::Progress;
+
+/// A gold set with what is to be said of its source.
+pub(crate) struct Gold {
+    pub(crate) set: GoldSet,
+    pub(crate) name: String,
+    pub(crate) layout: String,
+    /// What only the reader could see.
+    pub(crate) issues: Vec<DataIssue>,
+    /// Charts of other splits.
+    pub(crate) other_splits: usize,
+}
+
+/// Reads ids and codes of all charts; their text is not kept.
+pub(crate) fn read(args: &GoldArgs, quiet: bool, failures: &Failures) -> anyhow::Result<Gold> {
+    let progress = Progress::of_steps(quiet);
+    progress.step("reading the gold");
+    let mut reader = Reader::open(&args.gold, &args.source)?;
+    let mut set = GoldSet::new();
+    for chart in reader.by_ref() {
+        match chart {
+            Ok(chart) => {
+                set.add(&chart);
+            }
+            Err(error) => {
+                set.add_error(&error);
+                progress.suspend(|| failures.add_record(&error.into()));
+            }
+        }
+    }
+    if set.charts().is_empty() {
+        bail!(
+            "no labelled chart in {}{}",
+            args.gold.display(),
+            args.source.split.as_ref().map_or_else(String::new, |s| format!(" of split {s}"))
+        );
+    }
+    Ok(Gold {
+        set,
+        name: file_name(&args.gold),
+        layout: reader.layout(),
+        issues: reader.issues(),
+        other_splits: reader.other_splits,
+    })
+}
+
+/// Reads a gold set of which only the codes are wanted; any bad record is an error.
+pub(crate) fn read_plain(path: &Path, source: &SourceArgs) -> anyhow::Result<GoldSet> {
+    let mut set = GoldSet::new();
+    let mut reader = Reader::open(path, source)?;
+    reader.split = None;
+    for chart in reader {
+        set.add(&chart?);
+    }
+    Ok(set)
+}
+
+/// The charts of a source that are in the split that was asked for.
+pub(crate) struct Reader {
+    charts: GoldReader,
+    splits: Option<Splits>,
+    split: Option<String>,
+    pub(crate) other_splits: usize,
+}
+
+impl Reader {
+    pub(crate) fn open(path: &Path, source: &SourceArgs) -> anyhow::Result<Self> {
+        let options = GoldOptions {
+            layout: source.layout,
+            notes: source.notes.clone(),
+            system: source.gold_system.clone(),
+            lang: source.lang.clone(),
+            columns: columns(&source.columns)?,
+        };
+        let charts = chartcode_eval::open_gold(path, &options)?;
+        let splits = source.splits.as_deref().map(Splits::read).transpose()?;
+        Ok(Self { charts, splits, split: source.split.clone(), other_splits: 0 })
+    }
+
+    pub(crate) fn layout(&self) -> String {
+        self.charts.layout().to_string()
+    }
+
+    pub(crate) fn issues(&self) -> Vec<DataIssue> {
+        self.charts.issues()
+    }
+
+    fn is_wanted(&self, chart: &LabelledChart) -> bool {
+        let Some(wanted) = &self.split else {
+            return true;
+        };
+        let split = match &self.splits {
+            Some(splits) => splits.of(&chart.id),
+            None => chart.split.as_deref(),
+        };
+        split == Some(wanted)
+    }
+}
+
+impl Iterator for Reader {
+    type Item = chartcode_eval::Result<LabelledChart>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.charts.next()? {
+                Ok(chart) if !self.is_wanted(&chart) => self.other_splits += 1,
+                other => return Some(other),
+            }
+        }
+    }
+}
+
+/// The names of columns from `what=name` pairs.
+fn columns(pairs: &[String]) -> anyhow::Result<Columns> {
+    let mut columns = Columns::default();
+    for pair in pairs {
+        let Some((what, name)) = pair.split_once('=') else {
+            bail!("--columns takes pairs such as id=hadm_id, not {pair:?}");
+        };
+        let name = Some(name.to_owned());
+        match what {
+            "id" => columns.id = name,
+            "text" => columns.text = name,
+            "codes" => columns.codes = name,
+            "system" => columns.system = name,
+            _ => bail!("--columns names id, text, codes or system, not {what:?}"),
+        }
+    }
+    Ok(columns)
+}
+
+/// The last part of a path, for people.
+pub(crate) fn file_name(path: &Path) -> String {
+    path.file_name()
+        .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
