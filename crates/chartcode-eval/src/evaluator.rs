@@ -85,10 +85,8 @@ pub struct Evaluator<'g> {
 
 impl<'g> Evaluator<'g> {
     /// An evaluation of these labels against this gold.
-    ///
-    /// # Errors
-    /// None yet; a label space is checked when it is made.
-    pub fn new(gold: &'g GoldSet, space: LabelSet, setup: EvaluatorSetup) -> Result<Self> {
+    #[must_use]
+    pub fn new(gold: &'g GoldSet, space: LabelSet, setup: EvaluatorSetup) -> Self {
         let labels = space.len();
         let systems = space.systems();
         let evaluated: BTreeSet<String> = systems.iter().cloned().collect();
@@ -99,7 +97,7 @@ impl<'g> Evaluator<'g> {
             0 | 1 => Vec::new(),
             _ => systems.iter().map(|s| View::new(s.clone(), mask(s), &present)).collect(),
         };
-        Ok(Self {
+        Self {
             gold,
             collapse: Collapse::new(space.codes()),
             auc: AucBuilder::new(labels),
@@ -120,7 +118,7 @@ impl<'g> Evaluator<'g> {
             views,
             space,
             setup,
-        })
+        }
     }
 
     /// The titles of the labels, for people.

@@ -1,6 +1,7 @@
 //! What could not be used as it stands, counted and named.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use crate::summary::DataIssue;
 
@@ -9,7 +10,10 @@ const EXAMPLES: usize = 5;
 
 /// Counts of issues by kind.
 #[derive(Clone, Debug, Default)]
-pub struct Issues(BTreeMap<&'static str, (usize, Vec<String>)>);
+pub struct Issues(BTreeMap<&'static str, DataIssue>);
+
+/// Key of an issue and its explanation.
+pub(crate) type Kind = (&'static str, &'static str);
 
 impl Issues {
     /// Counts one; `example` is an id, a code or a place, never text of a chart.
@@ -19,30 +23,40 @@ impl Issues {
 
     /// Counts several.
     pub fn add_many(&mut self, kind: &'static str, count: usize, example: &str) {
-        let (total, examples) = self.0.entry(kind).or_default();
-        *total += count;
-        if examples.len() < EXAMPLES && !examples.iter().any(|known| known == example) {
-            examples.push(example.to_owned());
+        self.count_up((kind, explain(kind)), count, example);
+    }
+
+    /// Counts one of a kind that explains itself.
+    pub(crate) fn note(&mut self, kind: Kind, example: impl Display) {
+        self.count_up(kind, 1, example);
+    }
+
+    fn count_up(&mut self, (kind, what): Kind, count: usize, example: impl Display) {
+        let issue = self.0.entry(kind).or_insert_with(|| DataIssue {
+            kind: kind.to_owned(),
+            what: what.to_owned(),
+            count: 0,
+            examples: Vec::new(),
+        });
+        issue.count += count;
+        if issue.examples.len() < EXAMPLES {
+            let example = example.to_string();
+            if !issue.examples.contains(&example) {
+                issue.examples.push(example);
+            }
         }
     }
 
     /// How often a kind was counted.
     #[must_use]
     pub fn count(&self, kind: &str) -> usize {
-        self.0.get(kind).map_or(0, |(count, _)| *count)
+        self.0.get(kind).map_or(0, |issue| issue.count)
     }
 
     /// All of them, in alphabetical order of their kinds.
     #[must_use]
     pub fn list(&self) -> Vec<DataIssue> {
-        let issue =
-            |(&kind, (count, examples)): (&&'static str, &(usize, Vec<String>))| DataIssue {
-                kind: kind.to_owned(),
-                what: explain(kind).to_owned(),
-                count: *count,
-                examples: examples.clone(),
-            };
-        self.0.iter().map(issue).collect()
+        self.0.values().cloned().collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What an evaluation found.
 
 use crate::auc::{AreaUnderCurve, AucScope};
-use crate::bootstrap::Linearised;
+use crate::bootstrap::{Interval, Linearised};
 use crate::calibration::ece_suggested;
 use crate::code::Code;
 use crate::confusion::{Confusions, worst_charts};
@@ -190,10 +190,12 @@ impl Evaluator<'_> {
             .iter()
             .map(|(chart, case)| (charts.partition_point(|known| known < chart) as u32, *case))
             .collect();
-        let figure = |index: usize| {
-            let bootstrap = self.setup.bootstrap;
-            bootstrap.interval(charts.len(), |weights| figures(&numbered, weights)[index])
-        };
+        let kinds = [Interval::Percentile; 7];
+        let estimates = self
+            .setup
+            .bootstrap
+            .intervals(charts.len(), &kinds, |weights| figures(&numbered, weights).to_vec());
+        let figure = |index: usize| estimates[index];
         EvidenceScores {
             codes: cases.len(),
             spans: cases.iter().map(|(_, case)| case.spans as usize).sum(),

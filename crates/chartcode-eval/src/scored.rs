@@ -9,6 +9,7 @@ use crate::label_set::LabelSet;
 use crate::predicted::{Listed, PredictedChart, Scale, Scores};
 use crate::record::Suggestion;
 use crate::row::RowScores;
+use crate::tune::sigmoid;
 
 /// The threshold where a system gives probabilities and nobody says which of them are suggestions.
 pub const USUAL_THRESHOLD: f64 = 0.5;
@@ -75,7 +76,7 @@ impl<'s> Scorer<'s> {
     pub fn probability(scale: Scale, score: f64) -> Option<f64> {
         match scale {
             Scale::Probability => Some(score),
-            Scale::Logit => Some(1.0 / (1.0 + (-score).exp())),
+            Scale::Logit => Some(sigmoid(score)),
             Scale::Order => None,
         }
     }
@@ -85,7 +86,7 @@ impl<'s> Scorer<'s> {
     pub fn probabilities(scale: Scale) -> Option<fn(f32) -> f64> {
         match scale {
             Scale::Probability => Some(f64::from),
-            Scale::Logit => Some(|score| 1.0 / (1.0 + (-f64::from(score)).exp())),
+            Scale::Logit => Some(|score| sigmoid(f64::from(score))),
             Scale::Order => None,
         }
     }

@@ -99,7 +99,7 @@ impl Codiesp {
         for (letter, system) in [('D', "icd10cm"), ('P', "icd10pcs")] {
             match annotations(&path, letter)? {
                 Some(file) => self.pending.extend(current.read_codes(&file, system)?),
-                None => self.issues.add(FILE_MISSING, format!("{letter}.tsv")),
+                None => self.issues.note(FILE_MISSING, format!("{letter}.tsv")),
             }
         }
         if *language == SPANISH
@@ -157,7 +157,7 @@ fn folders(path: &Path, issues: &mut Issues) -> Result<VecDeque<Folder>> {
         if annotations(&path, 'D')?.is_some() || annotations(&path, 'P')?.is_some() {
             found.push_back(Folder { path, split: Some(split) });
         } else {
-            issues.add(SPLIT_WITHOUT_CODES, split);
+            issues.note(SPLIT_WITHOUT_CODES, split);
         }
     }
     Ok(found)
@@ -226,10 +226,10 @@ impl Split {
     fn count_unmatched(&self, issues: &mut Issues) {
         let texts: BTreeSet<&str> = self.texts.iter().map(|(id, _)| id.as_str()).collect();
         for id in self.codes.ids().iter().filter(|id| !texts.contains(id.as_str())) {
-            issues.add(CODE_WITHOUT_TEXT, id);
+            issues.note(CODE_WITHOUT_TEXT, id);
         }
         for id in texts.into_iter().filter(|id| self.codes.find(id).is_none()) {
-            issues.add(TEXT_WITHOUT_CODE, id);
+            issues.note(TEXT_WITHOUT_CODE, id);
         }
     }
 
@@ -257,7 +257,7 @@ impl Split {
         for Passage { code, quote, spans } in self.passages.remove(id).unwrap_or_default() {
             match (Marked { code, spans, quote: Some(&quote) }).check(Some(&points), id, issues) {
                 Ok(evidence) => kept.extend(evidence),
-                Err(_) => issues.add(EVIDENCE_NOT_PLACED, id),
+                Err(_) => issues.note(EVIDENCE_NOT_PLACED, id),
             }
         }
         kept

@@ -17,7 +17,7 @@ pub struct Columns {
 }
 
 /// Columns whose name says the system of their codes.
-const SYSTEM_COLUMNS: [(&str, &str); 4] = [
+pub(crate) const SYSTEM_COLUMNS: [(&str, &str); 4] = [
     ("icd10_diag", "icd10cm"),
     ("icd10_proc", "icd10pcs"),
     ("icd9_diag", "icd9cm"),
@@ -25,7 +25,7 @@ const SYSTEM_COLUMNS: [(&str, &str); 4] = [
 ];
 pub(crate) const IDS: [&str; 4] = ["id", "_id", "note_id", "hadm_id"];
 pub(crate) const SPLITS: [&str; 1] = ["split"];
-const TEXTS: [&str; 3] = ["text", "note", "note_text"];
+pub(crate) const TEXTS: [&str; 3] = ["text", "note", "note_text"];
 const CODES: [&str; 5] = ["codes", "target", "labels", "code", "icd_code"];
 const SYSTEMS: [&str; 3] = ["system", "code_system", "icd_version"];
 

@@ -52,7 +52,7 @@ impl Iterator for Delimited {
         while let Some(row) = self.rows.next().transpose() {
             let codes = row.and_then(|row| self.columns.gather(row, groups));
             match codes {
-                Ok(Some(id)) => self.issues.add(ROW_WITHOUT_CODE, id),
+                Ok(Some(id)) => self.issues.note(ROW_WITHOUT_CODE, id),
                 Ok(None) => {}
                 Err(error) => return Some(Err(error)),
             }

@@ -1,14 +1,9 @@
 //! What a reader saw and no chart shows.
 
-use std::collections::BTreeMap;
-use std::fmt::Display;
-
 use crate::chart::LabelledChart;
 use crate::error::Result;
+pub(crate) use crate::issues::{Issues, Kind};
 use crate::summary::DataIssue;
-
-/// Examples kept of each kind.
-const EXAMPLES: usize = 5;
 
 /// A reader of one layout. An error other than [`Error::Record`](crate::Error::Record) is its last
 /// item.
@@ -18,37 +13,6 @@ pub(crate) trait Source: Iterator<Item = Result<LabelledChart>> + Send {
         Vec::new()
     }
 }
-
-/// Counts by kind.
-#[derive(Debug, Default)]
-pub(crate) struct Issues(BTreeMap<&'static str, DataIssue>);
-
-impl Issues {
-    /// Counts one more of a kind. `what` is for people; `example` is an id or a code.
-    pub(crate) fn add(&mut self, (kind, what): Kind, example: impl Display) {
-        let issue = self.0.entry(kind).or_insert_with(|| DataIssue {
-            kind: kind.to_owned(),
-            what: what.to_owned(),
-            count: 0,
-            examples: Vec::new(),
-        });
-        issue.count += 1;
-        if issue.examples.len() < EXAMPLES {
-            let example = example.to_string();
-            if !issue.examples.contains(&example) {
-                issue.examples.push(example);
-            }
-        }
-    }
-
-    /// All kinds, in the order of their keys.
-    pub(crate) fn list(&self) -> Vec<DataIssue> {
-        self.0.values().cloned().collect()
-    }
-}
-
-/// Key of an issue and its explanation.
-pub(crate) type Kind = (&'static str, &'static str);
 
 pub(crate) const EMPTY_SPAN: Kind =
     ("empty_span", "parts of gold passages without any character; left out");
@@ -71,9 +35,9 @@ mod tests {
     fn some_examples_are_kept_and_all_counted() {
         let mut issues = Issues::default();
         for id in [1, 1, 2, 3, 4, 5, 6, 7] {
-            issues.add(EMPTY_SPAN, id);
+            issues.note(EMPTY_SPAN, id);
         }
-        issues.add(FILE_MISSING, "trainP.tsv");
+        issues.note(FILE_MISSING, "trainP.tsv");
         let list = issues.list();
         assert_eq!((list[0].kind.as_str(), list[0].count), ("empty_span", 8));
         assert_eq!(list[0].examples, ["1", "2", "3", "4", "5"]);

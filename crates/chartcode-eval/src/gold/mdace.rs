@@ -132,7 +132,7 @@ impl Mdace {
         }
         let noted = self.notes.as_ref().and_then(|notes| notes.get(&note_id)).cloned();
         if self.notes.is_some() && noted.is_none() && note.text.is_none() {
-            self.issues.add(NOTE_MISSING, format!("{chart}/{note_id}"));
+            self.issues.note(NOTE_MISSING, format!("{chart}/{note_id}"));
         }
         Ok(joined.push(note_id, note.text.take().or(noted)))
     }
@@ -194,13 +194,13 @@ impl Joined {
         issues: &mut Issues,
     ) -> Option<GoldEvidence> {
         let Some(text) = &self.texts[place] else {
-            issues.add(EVIDENCE_WITHOUT_TEXT, chart);
+            issues.note(EVIDENCE_WITHOUT_TEXT, chart);
             return None;
         };
         let spans = vec![Span { start: mark.begin, end: mark.end }];
         let marked = Marked { code, spans, quote: mark.covered_text.as_deref() };
         let Ok(evidence) = marked.check(Some(&CodePoints::new(text)), chart, issues) else {
-            issues.add(EVIDENCE_NOT_PLACED, chart);
+            issues.note(EVIDENCE_NOT_PLACED, chart);
             return None;
         };
         let mut evidence = evidence?;

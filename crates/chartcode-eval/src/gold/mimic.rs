@@ -62,7 +62,7 @@ impl Mimic {
             Some(file) => {
                 pending.extend(codes.read(&file, ["icd9pcs", "icd10pcs"], &mut issues)?);
             }
-            None => issues.add(FILE_MISSING, "procedures_icd.csv.gz"),
+            None => issues.note(FILE_MISSING, "procedures_icd.csv.gz"),
         }
         // Stable: the order of the rows of one admission is kept.
         codes.rows.sort_by_key(|&(hadm_id, _)| hadm_id);
@@ -119,7 +119,7 @@ impl Mimic {
         }
         let codes = self.codes.of(hadm_id);
         if codes.is_empty() && first {
-            self.issues.add(NOTE_WITHOUT_CODES, hadm_id);
+            self.issues.note(NOTE_WITHOUT_CODES, hadm_id);
         }
         let codes = codes.iter().map(|&(_, code)| self.codes.interned.code(code)).collect();
         let (id, text) = (hadm_id.to_string(), Some(text));
@@ -129,7 +129,7 @@ impl Mimic {
     fn count_unmatched(&mut self) {
         for admission in self.codes.rows.chunk_by(|a, b| a.0 == b.0) {
             if !self.noted.contains(&admission[0].0) {
-                self.issues.add(CODES_WITHOUT_NOTE, admission[0].0);
+                self.issues.note(CODES_WITHOUT_NOTE, admission[0].0);
             }
         }
     }
@@ -184,7 +184,7 @@ impl Admissions {
             let row = rows.next();
             match row.and_then(|row| row.map(|row| self.add(row, columns, systems)).transpose()) {
                 Ok(Some(None)) => {}
-                Ok(Some(Some(hadm_id))) => issues.add(UNKNOWN_VERSION, hadm_id),
+                Ok(Some(Some(hadm_id))) => issues.note(UNKNOWN_VERSION, hadm_id),
                 Ok(None) => return Ok(bad),
                 Err(error @ Error::Record { .. }) => bad.push_back(error),
                 Err(error) => return Err(error),

@@ -71,16 +71,16 @@ impl Marked<'_> {
         let marked = spans.len();
         spans.retain(|span| span.start < span.end);
         if spans.is_empty() {
-            issues.add(EMPTY_EVIDENCE, id);
+            issues.note(EMPTY_EVIDENCE, id);
             return Ok(None);
         }
         for _ in spans.len()..marked {
-            issues.add(EMPTY_SPAN, id);
+            issues.note(EMPTY_SPAN, id);
         }
         if let (Some(text), Some(quote)) = (text, quote)
             && !quotes(text, &spans, quote)
         {
-            issues.add(QUOTE_DIFFERS, id);
+            issues.note(QUOTE_DIFFERS, id);
         }
         Ok(Some(GoldEvidence { code, spans }))
     }

@@ -146,7 +146,7 @@ impl CalibrationFit {
 }
 
 /// The logistic function without overflow on either side.
-pub(super) fn sigmoid(x: f64) -> f64 {
+pub(crate) fn sigmoid(x: f64) -> f64 {
     if x >= 0.0 {
         1.0 / (1.0 + (-x).exp())
     } else {

@@ -25,6 +25,7 @@ mod threshold;
 
 pub use accept::AcceptRule;
 pub use bound::{ErrorBound, clopper_pearson_upper};
+pub(crate) use calibration::sigmoid;
 pub use calibration::{CalibrationFit, CalibrationKind};
 pub use fold::Folds;
 pub use per_label::{

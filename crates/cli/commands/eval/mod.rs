@@ -55,7 +55,7 @@ fn evaluator<'g>(
     let training = args.train.as_deref().map(|path| frequencies(args, path)).transpose()?;
     let bootstrap = args.intervals.bootstrap();
     let setup = EvaluatorSetup { ks, bootstrap, known, training };
-    Ok(Evaluator::new(gold, labels, setup)?)
+    Ok(Evaluator::new(gold, labels, setup))
 }
 
 /// The labels that are evaluated: those of `--system`, or of all systems the model has.

@@ -77,7 +77,13 @@ impl Taker<'_> {
         let charts = Reader::open(&args.gold.gold, &args.gold.source)?
             .filter_map(Result::ok)
             .filter(|chart| seen.insert(chart.id.clone()))
-            .filter_map(|chart| Chart::new(chart.id, chart.text?).ok());
+            .filter_map(|chart| match Chart::new(chart.id, chart.text?) {
+                Ok(chart) => Some(chart),
+                Err(error) => {
+                    progress.suspend(|| failures.add(&error.into()));
+                    None
+                }
+            });
         for (count, (chart, logits)) in engine.logits_batch(charts).enumerate() {
             match logits {
                 Ok(logits) => self.take(chart.id(), &logits)?,

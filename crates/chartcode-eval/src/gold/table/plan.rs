@@ -3,6 +3,7 @@
 use arrow_schema::DataType;
 
 use crate::error::Result;
+use crate::gold::columns::{SYSTEM_COLUMNS, TEXTS};
 use crate::table::{TableFile, column, file_error, id_column, is_id, is_list_of, is_text, one_of};
 
 /// What a table does not say itself. Columns that are not named are found by their usual names.
@@ -61,14 +62,6 @@ pub(super) enum SystemOf {
     Types { column: usize, default: Option<String>, procedures: bool },
 }
 
-/// Columns whose names say the system (medical-coding-reproducibility).
-const BY_SYSTEM: [(&str, &str); 4] = [
-    ("icd10_diag", "icd10cm"),
-    ("icd10_proc", "icd10pcs"),
-    ("icd9_diag", "icd9cm"),
-    ("icd9_proc", "icd9pcs"),
-];
-
 const FORMS: &str = "has no column of codes: icd10_diag, icd10_proc, icd9_diag, icd9_proc, \
     diagnosis_codes, procedure_codes, target, codes, labels or code";
 
@@ -82,7 +75,7 @@ impl Plan {
         finder.check(id, "ids: strings or integers", is_id)?;
         let text = match &columns.text {
             Some(name) => Some(finder.named(name)?),
-            None => one_of(table.names(), &["text", "note", "note_text"]),
+            None => one_of(table.names(), &TEXTS),
         };
         if let Some(text) = text {
             finder.check(text, "strings", is_text)?;
@@ -134,7 +127,8 @@ impl Finder<'_> {
     }
 
     fn by_system(&self) -> Result<Vec<CodeColumn>> {
-        let there = BY_SYSTEM.iter().filter_map(|&(name, system)| Some((self.find(name)?, system)));
+        let there =
+            SYSTEM_COLUMNS.iter().filter_map(|&(name, system)| Some((self.find(name)?, system)));
         there
             .map(|(column, system)| {
                 self.check(column, "lists of strings", |kind| is_list_of(kind, is_text))?;
