@@ -13,9 +13,10 @@ play no part, so that the evidence of a chart stays independent of any coder.
 
 Writes to --out, for train and dev:
 
-- `mentions_SPLIT.jsonl`: {id, mentions: [{system, code, sentence, clause, clauses, quote_es, quote_en, score}]};
-  places are [start, end) in code points of the English text. `clause` is the best run of words or null, `clauses` all
-  of them, `sentence` null where the translation left the sentence out.
+- `mentions_SPLIT.jsonl`: {id, mentions: [{system, code, sentence, sentences, clause, clauses, quote_es, quote_en,
+  score}]}; places are [start, end) in code points of the English text. `clause` is the best run of words or null,
+  `clauses` all of them. `sentence` holds the most of the mention, or is null where the translation left it out;
+  `sentences` also has those of its other parts. `score` is the share of the mention's weight that was found.
 - `codiesp_SPLIT_en_sentences.jsonl`, `codiesp_SPLIT_en_clauses.jsonl`: the English charts with `evidence`, as the
   Spanish charts have it; mentions without such a place are left out.
 - `lexicon.json`: Spanish mention (lower case) to its English runs and their counts in train.
@@ -91,6 +92,7 @@ def mention(evidence: dict, place: Place | None, text: str) -> dict:
         "system": evidence["system"],
         "code": evidence["code"],
         "sentence": list(place.sentence) if place else None,
+        "sentences": sorted({tuple(s) for s in place.sentences}) if place else [],
         "clause": runs[0] if runs else None,
         "clauses": sorted(runs),
         "quote_es": evidence["quote"],
@@ -103,7 +105,7 @@ def evidence_of(mentions: list[dict], text: str, level: str) -> list[dict]:
     """Mentions as a chart's evidence, by sentence or by clause, without repeats."""
     found, seen = [], set()
     for m in mentions:
-        spans = m["clauses"] if level == "clauses" else [m["sentence"]] if m["sentence"] else []
+        spans = [list(s) for s in m[level]]
         key = (m["system"], m["code"], str(spans))
         if spans and key not in seen:
             seen.add(key)

@@ -17,6 +17,8 @@ from align_words import Lexicon
 BEADS = {(1, 1): 0.0, (1, 0): 0.5, (0, 1): 0.5, (2, 1): 0.5, (1, 2): 0.5, (2, 2): 1.2, (3, 1): 1.0, (1, 3): 1.0, (3, 2): 1.8, (2, 3): 1.8}
 CHANCE = 0.12  # likeness that words of unrelated sentences reach
 LENGTH = 0.5  # weight of the log-ratio of lengths
+WIDEST = 3  # most sentences of a bead's side
+BAND = 12  # sentences that the alignment may stray from the chart's diagonal
 
 
 @dataclass
@@ -39,6 +41,16 @@ class Chart:
     en: Side
     evidence: list[dict]
     beads: list[Bead]
+
+
+@dataclass
+class Matches:
+    """Matched weight by count of other sentences, sentence and first other sentence; and every sentence's weight."""
+
+    es: dict[int, list]
+    en: dict[int, list]
+    mass_es: np.ndarray
+    mass_en: np.ndarray
 
 
 class Weights:
@@ -88,7 +100,7 @@ class Aligner:
         for i in range(m + 1):
             for j in range(n + 1):
                 for (a, b), cost in BEADS.items():
-                    if a > i or b > j or best[i - a, j - b] == -np.inf:
+                    if a > i or b > j or best[i - a, j - b] == -np.inf or abs(i * n - j * m) > BAND * max(m, n):
                         continue
                     bead = Bead(i - a, i, j - b, j)
                     gain, bead.score = self.gain(bead, table)
@@ -101,35 +113,44 @@ class Aligner:
             at = (back[at].s0, back[at].e0)
         return chain[::-1]
 
-    def table(self, es: Side, en: Side) -> tuple:
-        """Best likeness of every word of a side with every sentence of the other, and the words' weights."""
-        flat = [[w for words in one.words for w in words if w.content] for one in (es, en)]
-        stems = [sorted({w.stem for w in words}) for words in flat]
+    def table(self, es: Side, en: Side) -> Matches | None:
+        """What every sentence has in common with one to three of the other side."""
+        lines = [[[w for w in words if w.content] for words in one.words] for one in (es, en)]
+        stems = [sorted({w.stem for words in one for w in words}) for one in lines]
         if not stems[0] or not stems[1]:
             return None
-        rows, columns = ({s: k for k, s in enumerate(one)} for one in stems)
         alike = likeness(stems[0], stems[1], self.lexicon)
-        lines = [[[w for w in words if w.content] for words in one.words] for one in (es, en)]
-        left = [[rows[w.stem] for w in words] for words in lines[0]]
-        right = [[columns[w.stem] for w in words] for words in lines[1]]
-        to_english = np.array([[0.0] * len(rows) if not r else alike[:, r].max(1) for r in right]).T
-        to_spanish = np.array([[0.0] * len(columns) if not r else alike[r].max(0) for r in left])
-        weights = [[np.array([w_of.of(w) for w in words]) for words in one] for w_of, one in zip(self.weights, lines)]
-        return left, right, to_english, to_spanish, weights
+        places = [{s: k for k, s in enumerate(one)} for one in stems]
+        index = [[[at[w.stem] for w in words] for words in one] for at, one in zip(places, lines)]
+        weights = [[np.array([of.of(w) for w in words]) for words in one] for of, one in zip(self.weights, lines)]
+        mass = [np.array([float(w.sum()) for w in one]) for one in weights]
+        return Matches(
+            common(alike, index[0], index[1], weights[0]), common(alike.T, index[1], index[0], weights[1]), mass[0], mass[1]
+        )
 
-    def gain(self, bead: Bead, table: tuple | None) -> tuple[float, float]:
+    def gain(self, bead: Bead, table: Matches | None) -> tuple[float, float]:
         """Matched weight above chance, and the matched share."""
         if table is None or bead.s0 == bead.s1 or bead.e0 == bead.e1:
             return 0.0, 0.0
-        left, right, to_english, to_spanish, weights = table
-        matched = mass = 0.0
-        for k in range(bead.s0, bead.s1):
-            matched += float(to_english[left[k], bead.e0 : bead.e1].max(1) @ weights[0][k]) if left[k] else 0.0
-            mass += float(weights[0][k].sum())
-        for k in range(bead.e0, bead.e1):
-            matched += float(to_spanish[bead.s0 : bead.s1, right[k]].max(0) @ weights[1][k]) if right[k] else 0.0
-            mass += float(weights[1][k].sum())
+        rows, columns = range(bead.s0, bead.s1), range(bead.e0, bead.e1)
+        matched = sum(table.es[len(columns)][k][bead.e0] for k in rows) + sum(table.en[len(rows)][k][bead.s0] for k in columns)
+        mass = sum(table.mass_es[k] for k in rows) + sum(table.mass_en[k] for k in columns)
         return matched - CHANCE * mass, matched / mass if mass else 0.0
+
+
+def common(alike: np.ndarray, own: list[list[int]], others: list[list[int]], weights: list[np.ndarray]) -> dict[int, list]:
+    """By count, sentence and first other sentence: the weight that so many sentences of the other side match."""
+    best = np.array([alike[:, r].max(1) if r else np.zeros(len(alike)) for r in others]).T
+    found: dict[int, list] = {}
+    for count in range(1, WIDEST + 1):
+        if count > 1:
+            best = np.maximum(best[:, :-1], first[:, count - 1 :])
+        else:
+            first = best
+        found[count] = [(weight @ best[r]).tolist() if r else [0.0] * best.shape[1] for r, weight in zip(own, weights)]
+        if best.shape[1] < 2:
+            break
+    return found
 
 
 def uneven(bead: Bead, es: Side, en: Side, ratio: float) -> float:

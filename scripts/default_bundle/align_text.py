@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -95,7 +95,7 @@ def sentences(text: str) -> list[tuple[int, int]]:
 def abbreviated(text: str, dot: int) -> bool:
     """Whether the stop at `dot` ends an abbreviation or an initial."""
     last = re.search(r"[^\W\d_]+$", text[max(0, dot - 12) : dot])
-    return bool(last) and plain(last.group()) in ABBREVIATIONS
+    return bool(last) and plain(last.group()) in ABBREVIATIONS and not (len(last.group()) == 1 and last.group().isupper())
 
 
 def side(text: str, lang: str) -> Side:
@@ -123,10 +123,11 @@ def skeleton(form: str, lang: str) -> str:
     return re.sub(r"(.)\1", r"\1", form)
 
 
-def grams(form: str, lang: str) -> Counter[str]:
+@cache
+def grams(form: str, lang: str) -> frozenset[str]:
     """Character bigrams and trigrams of a stem's skeleton, its edges marked."""
     marked = f"<{skeleton(form, lang)}>"
-    return Counter(marked[i : i + n] for n in (2, 3) for i in range(len(marked) - n + 1))
+    return frozenset(marked[i : i + n] for n in (2, 3) for i in range(len(marked) - n + 1))
 
 
 def cognates(spanish: list[str], english: list[str]) -> np.ndarray:
@@ -135,9 +136,8 @@ def cognates(spanish: list[str], english: list[str]) -> np.ndarray:
     index = {g: k for k, g in enumerate(sorted({g for one in sides for c in one for g in c}))}
     left, right = (np.zeros((len(one), len(index)), dtype=np.float32) for one in sides)
     for matrix, one in ((left, sides[0]), (right, sides[1])):
-        for row, counts in enumerate(one):
-            for gram in counts:
-                matrix[row, index[gram]] = 1.0
+        for row, found in enumerate(one):
+            matrix[row, [index[g] for g in found]] = 1.0
     size = left.sum(1)[:, None] + right.sum(1)[None, :]
     dice = 2 * (left @ right.T) / np.maximum(size, 1)
     exact = np.array([s[0].isdigit() or len(s) < 4 for s in spanish])[:, None] | np.array(

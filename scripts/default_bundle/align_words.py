@@ -20,15 +20,31 @@ class Lexicon:
     """t(english | spanish) and t(spanish | english) of stems."""
 
     def __init__(self, pairs: Pairs) -> None:
-        self.forward = learn(pairs)
-        self.backward = learn([(e, s) for s, e in pairs])
+        self.forward = nested(learn(pairs))
+        self.backward = nested({(s, e): p for (e, s), p in learn([(e, s) for s, e in pairs]).items()})
 
     def tables(self, spanish: list[str], english: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """t(english | spanish) and t(spanish | english), both [spanish, english]."""
-        forward = np.array([[self.forward.get((s, e), 0.0) for e in english] for s in spanish])
-        backward = np.array([[self.backward.get((e, s), 0.0) for e in english] for s in spanish])
-        shape = (len(spanish), len(english))
-        return forward.reshape(shape), backward.reshape(shape)
+        columns: dict[str, list[int]] = defaultdict(list)
+        for j, word in enumerate(english):
+            columns[word].append(j)
+        found = []
+        for rows in (self.forward, self.backward):
+            table = np.zeros((len(spanish), len(english)))
+            for i, word in enumerate(spanish):
+                for other, chance in rows.get(word, {}).items():
+                    for j in columns.get(other, ()):
+                        table[i, j] = chance
+            found.append(table)
+        return found[0], found[1]
+
+
+def nested(table: dict[tuple[str, str], float]) -> dict[str, dict[str, float]]:
+    """A table by Spanish stem, then English stem."""
+    rows: dict[str, dict[str, float]] = defaultdict(dict)
+    for (s, e), chance in table.items():
+        rows[s][e] = chance
+    return rows
 
 
 def diagonal(rows: int, columns: int) -> np.ndarray:
