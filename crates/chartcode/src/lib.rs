@@ -66,7 +66,7 @@ pub use engine::Engine;
 pub use error::{Error, Result};
 pub use evidence::{Evidence, Quote};
 pub use explain::Explanation;
-pub use head::{Aggregate, HeadSpec, SpanRule};
+pub use head::{Aggregate, Feature, HeadSpec, RerankSpec, SpanRule};
 pub use limit::ReadLimit;
 pub use options::{Device, EvidenceKind, Options};
 pub use padding::PaddingMode;

@@ -153,7 +153,7 @@ impl Engine {
         state: State,
         features: Option<Vec<WindowFeatures>>,
     ) -> Result<Scored> {
-        let logits = head.logits(&state);
+        let logits = head.logits(&state)?;
         match logits.iter().position(|logit| !logit.is_finite()) {
             None => Ok(Scored { logits, state, features }),
             Some(label) => Err(Error::NotFiniteLogit {

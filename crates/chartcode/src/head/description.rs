@@ -2,10 +2,12 @@
 //! it was ever seen.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
+use super::rerank::{ChartWords, RerankSpec, Reranked, Reranker, Terms};
 use super::running::{Hit, Running, SpanNumbers};
 use super::spans::{Cut, PooledSpan, Spanner};
 use super::vectors::{column_maxima, mean, normalise, raise};
@@ -45,6 +47,7 @@ pub(crate) struct DescriptionHead {
     label_bias: Vec<f32>,
     spans: Spanner,
     constants: Constants,
+    second_look: Option<Reranker>,
 }
 
 /// Online softmax over the spans of one chart, for every concept.
@@ -55,6 +58,37 @@ pub(crate) struct DescriptionState {
     spans: Vec<Range<usize>>,
     /// Highest similarity plus prior that any concept has to each span.
     span_best: Vec<f32>,
+    /// Kept for a second look only: span vectors `[n, D]` and the chart's words.
+    vectors: Vec<f32>,
+    words: ChartWords,
+    /// What the second look arrived at, by concept.
+    reranked: OnceLock<Vec<Reranked>>,
+}
+
+impl DescriptionState {
+    /// Tokens of each span.
+    pub(super) fn spans(&self) -> &[Range<usize>] {
+        &self.spans
+    }
+
+    /// Span vectors `[n, D]`, row after row.
+    pub(super) fn vectors(&self) -> &[f32] {
+        &self.vectors
+    }
+
+    pub(super) fn words(&self) -> &ChartWords {
+        &self.words
+    }
+
+    /// Highest similarity plus prior that any concept has to a span.
+    pub(super) fn span_best(&self, span: usize) -> f32 {
+        self.span_best[span]
+    }
+
+    /// Each concept's highest similarity with any span.
+    pub(super) fn similarities(&self) -> impl Iterator<Item = f32> {
+        self.concepts.iter().map(Running::attended)
+    }
 }
 
 /// The span vectors of some windows of one chart.
@@ -110,11 +144,19 @@ impl DescriptionHead {
             label_bias: weights.floats("label.bias", &[labels])?,
             spans,
             constants,
+            second_look: None,
         };
         match head.contradiction() {
             None => Ok(head),
             Some(problem) => Err(Error::Inconsistent { path: weights.path().to_owned(), problem }),
         }
+    }
+
+    /// Reads what the second look needs.
+    pub(super) fn add_second_look(&mut self, weights: &Weights, spec: &RerankSpec) -> Result<()> {
+        let concepts = self.offsets.len().saturating_sub(1);
+        self.second_look = Some(Reranker::load(spec, weights, self.terms.rows(), concepts)?);
+        Ok(())
     }
 
     /// What the tensors' shapes alone do not rule out.
@@ -171,6 +213,7 @@ impl DescriptionHead {
             .map(|window| WindowFeatures {
                 spans: window.spans.iter().map(|span| span.tokens.clone()).collect(),
                 rows: projected.by_ref().take(window.spans.len() * self.width).collect(),
+                words: self.second_look.is_some().then(|| own_words(window)),
             })
             .collect())
     }
@@ -194,6 +237,9 @@ impl DescriptionHead {
             concepts: vec![Running::START; self.offsets.len() - 1],
             spans: Vec::new(),
             span_best: Vec::new(),
+            vectors: Vec::new(),
+            words: ChartWords::default(),
+            reranked: OnceLock::new(),
         }
     }
 
@@ -220,7 +266,13 @@ impl DescriptionHead {
             })
             .stage("the head")?;
         state.span_best.extend(best);
-        state.spans.extend(windows.iter().flat_map(|window| window.spans.iter().cloned()));
+        for window in windows {
+            state.spans.extend(window.spans.iter().cloned());
+            if let Some((ids, tokens)) = &window.words {
+                state.vectors.extend(&window.rows);
+                state.words.push(ids, tokens, window.spans.len());
+            }
+        }
         Ok(())
     }
 
@@ -280,21 +332,63 @@ impl DescriptionHead {
         Ok(best)
     }
 
-    pub(super) fn logits(&self, state: &DescriptionState) -> Vec<f32> {
+    pub(super) fn logits(&self, state: &DescriptionState) -> Result<Vec<f32>> {
+        let concepts = match &self.second_look {
+            None => self.first_logits(state),
+            Some(second_look) => self.second_logits(second_look, state)?,
+        };
+        Ok(self
+            .label_concept
+            .iter()
+            .zip(&self.label_bias)
+            .map(|(&concept, bias)| concepts[concept as usize] + bias)
+            .collect())
+    }
+
+    /// A logit a concept, from retrieval alone.
+    fn first_logits(&self, state: &DescriptionState) -> Vec<f32> {
         let logit = |(concept, running): (usize, &Running)| {
             let margin = running.hits().next().map_or(0.0, |hit| self.margin(state, concept, hit));
             self.logit(running.attended(), margin)
         };
-        let concepts: Vec<f32> = state.concepts.iter().enumerate().map(logit).collect();
-        self.label_concept
-            .iter()
-            .zip(&self.label_bias)
-            .map(|(&concept, bias)| concepts[concept as usize] + bias)
-            .collect()
+        state.concepts.iter().enumerate().map(logit).collect()
+    }
+
+    /// A logit a concept, by the second look.
+    fn second_logits(&self, look: &Reranker, state: &DescriptionState) -> Result<Vec<f32>> {
+        let mut logits: Vec<f32> = state
+            .similarities()
+            .enumerate()
+            .map(|(concept, similarity)| look.floor(concept, similarity))
+            .collect();
+        let mut reranked = look.rerank(self.terms(), state)?;
+        for weighed in &reranked {
+            logits[weighed.concept as usize] = weighed.logit;
+        }
+        reranked.sort_unstable_by_key(|weighed| weighed.concept);
+        // Only the first of several calls has to keep it: all arrive at the same.
+        let _ = state.reranked.set(reranked);
+        Ok(logits)
+    }
+
+    fn terms(&self) -> Terms<'_> {
+        Terms {
+            rows: &self.terms,
+            offsets: &self.offsets,
+            prior: &self.concept_prior,
+            width: self.width,
+        }
     }
 
     pub(super) fn support(&self, state: &DescriptionState, label: usize) -> Vec<Support> {
         let concept = self.label_concept[label] as usize;
+        match &self.second_look {
+            None => self.first_support(state, concept, self.label_bias[label]),
+            Some(look) => second_support(look, state, concept, self.label_bias[label]),
+        }
+    }
+
+    fn first_support(&self, state: &DescriptionState, concept: usize, bias: f32) -> Vec<Support> {
         let running = &state.concepts[concept];
         running
             .hits()
@@ -302,8 +396,7 @@ impl DescriptionHead {
                 tokens: state.spans[hit.span as usize].clone(),
                 contribution: self.constants.scale
                     * running.weight(hit.similarity, self.constants.temperature),
-                logit_alone: self.label_bias[label]
-                    + self.logit(hit.similarity, self.margin(state, concept, hit)),
+                logit_alone: bias + self.logit(hit.similarity, self.margin(state, concept, hit)),
             })
             .collect()
     }
@@ -317,6 +410,37 @@ impl DescriptionHead {
     fn logit(&self, attended: f32, margin: f32) -> f32 {
         self.constants.scale * attended + self.constants.competition * margin
     }
+}
+
+/// The passages of a concept that was weighed again: the best one has its logit, another less by
+/// as much as it is less similar.
+fn second_support(
+    look: &Reranker,
+    state: &DescriptionState,
+    concept: usize,
+    bias: f32,
+) -> Vec<Support> {
+    let running = &state.concepts[concept];
+    let best = running.attended();
+    let weighed = state.reranked.get().and_then(|reranked| {
+        let at = reranked.binary_search_by_key(&(concept as u32), |weighed| weighed.concept);
+        at.ok().map(|at| reranked[at].logit)
+    });
+    let logit = bias + weighed.unwrap_or_else(|| look.floor(concept, best));
+    running
+        .hits()
+        .map(|hit| Support {
+            tokens: state.spans[hit.span as usize].clone(),
+            contribution: look.sharpness() * hit.similarity,
+            logit_alone: logit - look.sharpness() * (best - hit.similarity),
+        })
+        .collect()
+}
+
+/// A window's tokens without special ones: their ids, and where they stand in the chart.
+fn own_words(window: &Window) -> (Vec<u32>, Range<usize>) {
+    let ids = window.ids[window.lead..window.lead + window.tokens.len()].to_vec();
+    (ids, window.tokens.clone())
 }
 
 /// Cuts concepts into runs of at most [`BLOCK_TERMS`] terms, at least one concept each.

@@ -3,6 +3,7 @@
 mod description;
 mod label_attention;
 mod pooled;
+mod rerank;
 mod running;
 mod spans;
 mod vectors;
@@ -12,6 +13,7 @@ use std::ops::Range;
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
+pub use rerank::{Feature, RerankSpec};
 pub use spans::SpanRule;
 use spans::Spanner;
 pub(crate) use spans::{Cut, PooledSpan};
@@ -55,6 +57,9 @@ pub enum HeadSpec {
         /// How much a code loses to a better one for the same passage.
         #[serde(default)]
         competition: f32,
+        /// A second look at the best concepts, whose logits replace those above.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rerank: Option<Box<RerankSpec>>,
     },
     /// `*ForSequenceClassification` of Hugging Face, with each family's own layout: each window's
     /// pooled vector gives one logit a label.
@@ -102,6 +107,9 @@ impl HeadSpec {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
+            Self::Description { rerank: Some(_), .. } => {
+                "description (retrieval by code descriptions, boosted trees over the best)"
+            }
             Self::Description { .. } => "description (label-wise attention over code descriptions)",
             Self::Classification { aggregate: Aggregate::Max } => {
                 "classification (pooled linear, maximum over windows)"
@@ -132,6 +140,7 @@ impl HeadSpec {
             Self::PlmCa { scale } if !(*scale > 0.0 && scale.is_finite()) => {
                 Err(format!("head.scale is {scale}: it must be positive"))
             }
+            Self::Description { rerank: Some(rerank), .. } => rerank.check(),
             _ => Ok(()),
         }
     }
@@ -152,6 +161,8 @@ pub(crate) struct WindowFeatures {
     pub(crate) spans: Vec<Range<usize>>,
     /// `[spans, width]`, row-major; for a classification head the window's logits.
     pub(crate) rows: Vec<f32>,
+    /// The window's own tokens, where the head compares words: their ids and places.
+    pub(crate) words: Option<(Vec<u32>, Range<usize>)>,
 }
 
 /// A head's running state for one chart, of a size that does not grow with the chart.
@@ -208,8 +219,10 @@ impl Head {
     }
 
     fn description(spec: &HeadSpec, bundle: &Bundle, device: &candle_core::Device) -> Result<Self> {
-        let (HeadSpec::Description { spans, temperature, scale, competition }, Some(weights)) =
-            (spec, &bundle.head_weights)
+        let (
+            HeadSpec::Description { spans, temperature, scale, competition, rerank },
+            Some(weights),
+        ) = (spec, &bundle.head_weights)
         else {
             unreachable!("a description head's file is read with its bundle")
         };
@@ -219,7 +232,10 @@ impl Head {
             competition: *competition,
         };
         let spanner = Spanner::new(spans, &bundle.tokenizer, bundle.path())?;
-        let head = DescriptionHead::load(weights, bundle, spanner, constants, device)?;
+        let mut head = DescriptionHead::load(weights, bundle, spanner, constants, device)?;
+        if let Some(rerank) = rerank {
+            head.add_second_look(weights, rerank)?;
+        }
         Ok(Self::Description(Box::new(head)))
     }
 
@@ -269,11 +285,14 @@ impl Head {
     }
 
     /// One logit a label.
-    pub(crate) fn logits(&self, state: &State) -> Vec<f32> {
+    ///
+    /// # Errors
+    /// [`crate::Error::Tensor`].
+    pub(crate) fn logits(&self, state: &State) -> Result<Vec<f32>> {
         match (self, state) {
             (Self::Description(head), State::Description(state)) => head.logits(state),
-            (Self::Pooled(_), State::Pooled(state)) => state.logits(),
-            (Self::Label(head), State::Label(state)) => head.logits(state),
+            (Self::Pooled(_), State::Pooled(state)) => Ok(state.logits()),
+            (Self::Label(head), State::Label(state)) => Ok(head.logits(state)),
             _ => unreachable!("a state goes back to the head that started it"),
         }
     }

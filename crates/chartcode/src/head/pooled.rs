@@ -124,7 +124,7 @@ impl PooledHead {
     ) -> Result<Vec<WindowFeatures>> {
         each_window(hidden, windows, |window, rows| {
             let rows = self.logits(&rows)?;
-            Ok(WindowFeatures { spans: vec![window.tokens.clone()], rows })
+            Ok(WindowFeatures { spans: vec![window.tokens.clone()], rows, words: None })
         })
         .stage("the head")
     }

@@ -91,7 +91,7 @@ impl LabelAttention {
     ) -> Result<Vec<WindowFeatures>> {
         each_window(hidden, windows, |window, rows| {
             let spans = (0..window.ids.len()).map(|row| window.tokens_of(row)).collect();
-            Ok(WindowFeatures { spans, rows: flat(&rows)? })
+            Ok(WindowFeatures { spans, rows: flat(&rows)?, words: None })
         })
         .stage("the head")
     }

@@ -1,0 +1,89 @@
+//! Boosted regression trees (Friedman 2001), as `LightGBM` writes them.
+
+use crate::bundle::weights::Weights;
+use crate::error::{Error, Result};
+
+/// The tensors that are read here.
+pub(super) const KEYS: [&str; 6] =
+    ["tree.roots", "tree.feature", "tree.threshold", "tree.left", "tree.right", "tree.value"];
+
+/// Marks a leaf in `tree.feature`.
+const LEAF: u32 = u32::MAX;
+
+/// A sum of trees. Nodes of all trees are in one list, a tree's children behind their parent.
+#[derive(Debug)]
+pub(super) struct Forest {
+    roots: Vec<u32>,
+    nodes: Vec<Node>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Node {
+    feature: u32,
+    /// A row whose feature is at most this goes left.
+    threshold: f32,
+    left: u32,
+    right: u32,
+    /// What a leaf adds to the logit.
+    value: f32,
+}
+
+impl Forest {
+    /// Reads the trees; they may look at features `0..features`.
+    pub(super) fn load(weights: &Weights, features: usize) -> Result<Self> {
+        let length = |key| weights.shape(key).and_then(|shape| shape.first()).copied().unwrap_or(0);
+        let count = length("tree.feature");
+        let indices = |key| weights.indices(key, count);
+        let floats = |key| weights.floats(key, &[count]);
+        let (feature, left, right) =
+            (indices("tree.feature")?, indices("tree.left")?, indices("tree.right")?);
+        let (threshold, value) = (floats("tree.threshold")?, floats("tree.value")?);
+        let nodes = (0..feature.len())
+            .map(|n| Node {
+                feature: feature[n],
+                threshold: threshold[n],
+                left: left[n],
+                right: right[n],
+                value: value[n],
+            })
+            .collect();
+        let forest = Self { roots: weights.indices("tree.roots", length("tree.roots"))?, nodes };
+        match forest.contradiction(features) {
+            None => Ok(forest),
+            Some(problem) => Err(Error::Inconsistent { path: weights.path().to_owned(), problem }),
+        }
+    }
+
+    /// What the tensors' shapes alone do not rule out; a walk down a tree must end.
+    fn contradiction(&self, features: usize) -> Option<String> {
+        let count = self.nodes.len();
+        if let Some(root) = self.roots.iter().find(|&&root| root as usize >= count) {
+            return Some(format!("tree.roots names node {root} of {count}"));
+        }
+        self.nodes.iter().enumerate().find_map(|(n, node)| {
+            if node.feature == LEAF {
+                return None;
+            }
+            if node.feature as usize >= features {
+                return Some(format!("tree.feature names feature {} of {features}", node.feature));
+            }
+            let behind = |child: u32| child as usize > n && (child as usize) < count;
+            (!behind(node.left) || !behind(node.right))
+                .then(|| format!("tree.left and tree.right of node {n} must be behind it"))
+        })
+    }
+
+    /// The sum over all trees for one row of features.
+    pub(super) fn logit(&self, row: &[f32]) -> f32 {
+        self.roots.iter().map(|&root| f64::from(self.leaf(root, row))).sum::<f64>() as f32
+    }
+
+    fn leaf(&self, root: u32, row: &[f32]) -> f32 {
+        let mut node = self.nodes[root as usize];
+        while node.feature != LEAF {
+            let left = row[node.feature as usize] <= node.threshold;
+            node = self.nodes[if left { node.left } else { node.right } as usize];
+        }
+        node.value
+    }
+}
