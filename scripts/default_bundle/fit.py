@@ -1,178 +1,182 @@
-"""The constants of the head, fitted on CodiEsp train: projection, prior, scale."""
+"""What is fitted for the second look: folds of charts, tables of a fold, trees."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
+import lightgbm
 import numpy as np
-import torch
-import torch.nn.functional as F
-from scipy.optimize import minimize
 
 import head
+from charts import Chart
+from projection import Projection, Settings, Trainer
+from rerank import FEATURES, MENTION, Reranker, tree_tensors
+from terms import CodeSet
+
+FOLDS = 5
+CANDIDATES = 200
+FUNCTION_WORDS = "of the in and with without or a an to by for on at from as due other unspecified not elsewhere classified nos nec".split()
 
 
 @dataclass(frozen=True)
-class Training:
-    """How the projection is trained."""
-
-    dim: int = 128
-    whiten: float = 0.5
-    epochs: int = 3
-    rate: float = 1e-3
-    hard: int = 400  # best-scored wrong concepts of a chart
-    random: int = 400  # and random ones
-    synonyms: int = 256  # concepts of the synonym loss a step
-    synonym_weight: float = 2.0
-
-
-def start(vectors: np.ndarray, dim: int, whiten: float) -> tuple[np.ndarray, np.ndarray]:
-    """Centred, partly whitened PCA: (weight [dim, hidden], bias [dim])."""
-    mean = vectors.mean(axis=0)
-    values, axes = np.linalg.eigh(np.cov((vectors - mean).T))
-    best = np.argsort(-values)[:dim]
-    weight = (axes[:, best] / values[best] ** (whiten / 2)).T
-    return weight.astype(np.float32), (-weight @ mean).astype(np.float32)
+class Trees:
+    objective: str = "binary"
+    num_leaves: int = 15
+    learning_rate: float = 0.04
+    min_data_in_leaf: int = 30
+    feature_fraction: float = 0.5
+    bagging_fraction: float = 0.8
+    bagging_freq: int = 1
+    lambda_l2: float = 5.0
+    seed: int = 0
+    deterministic: bool = True
+    force_row_wise: bool = True
+    verbose: int = -1
 
 
-class Prior:
-    """Smoothed log frequency of a concept in the training charts.
-
-    A concept that is rare borrows from its category: with n charts of its own
-    and m of its category's other concepts, log((n + (m + 0.2) / (2 (size + 5))))
-    minus the same with n = m = 0 and size = 1. An unseen concept of an unseen
-    category is at or a little below 0.
-    """
-
-    def __init__(self, concepts: list[str], gold: list[list[int]]) -> None:
-        self.own = np.zeros(len(concepts))
-        for chart in gold:
-            self.own[chart] += 1
-        _, self.category = np.unique([c[:3] for c in concepts], return_inverse=True)
-        self.size = np.bincount(self.category)
-        self.total = np.bincount(self.category, weights=self.own)
-
-    def __call__(self, concepts: np.ndarray, without: np.ndarray | int = 0) -> np.ndarray:
-        """The prior of some concepts, with `without` charts of each left out."""
-        own = self.own[concepts] - without
-        category = self.category[concepts]
-        others = np.maximum(self.total[category] - self.own[concepts], 0)
-        rate = own + 0.5 * (others + 0.2) / (self.size[category] + 5)
-        return (np.log(rate) - np.log(0.5 * 0.2 / 6)).astype(np.float32)
+ROUNDS = 400
 
 
-class Trainer:
-    """Trains the projection that spans and terms share.
+class Fitter:
+    """Code set, vectors of its terms and encoded training charts."""
 
-    Two losses: the chart loss ranks each gold concept above sampled wrong ones
-    (best span, best term, plus the log prior so that the projection need not
-    learn it); the synonym loss brings two terms of one concept together, away
-    from other concepts' terms and from the neighbours' in the code book.
-    """
+    def __init__(self, codes: CodeSet, vectors: np.ndarray, charts: list[Chart], tokenizer) -> None:
+        self.codes, self.charts = codes, charts
+        self.vectors = head.normalise(vectors).astype(np.float32)
+        self.owners = np.array([owner for owner, _, _ in codes.terms])
+        self.concept = {code: c for code, c in zip(codes.labels, codes.label_concept)}
+        self.concept |= {code: c for c, code in enumerate(codes.concepts)}
+        self.gold = [sorted({c for code in chart.gold if (c := self.concept_of(code)) is not None}) for chart in charts]
+        self.still = self.still_tables(tokenizer)
 
-    def __init__(self, terms: np.ndarray, owners: np.ndarray, prior: Prior, rule: Training, seed: int = 0) -> None:
-        self.terms = torch.from_numpy(terms)
-        self.concepts = int(owners[-1]) + 1
-        self.offsets = head.offsets_of(owners, self.concepts).astype(np.int64)
-        self.several = np.flatnonzero(np.diff(self.offsets) >= 2)
-        self.prior, self.rule = prior, rule
-        self.random = np.random.default_rng(seed)
+    def concept_of(self, code: str) -> int | None:
+        """W19.XXX is W19: placeholders stand for nothing."""
+        while code not in self.concept and code.endswith("X"):
+            code = code.removesuffix("X").removesuffix(".")
+        return self.concept.get(code)
 
-    def fit(self, weight: np.ndarray, bias: np.ndarray, spans: list[np.ndarray], gold: list[list[int]], hard: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        self.weight = torch.nn.Parameter(torch.from_numpy(weight.copy()))
-        self.bias = torch.nn.Parameter(torch.from_numpy(bias.copy()))
-        self.log_scale = torch.nn.Parameter(torch.tensor(float(np.log(20.0))))
-        self.prior_weight = torch.nn.Parameter(torch.tensor(1.0))
-        rate = self.rule.rate
-        shared = [self.weight, self.bias, self.log_scale]
-        optimiser = torch.optim.Adam([{"params": shared, "lr": rate}, {"params": [self.prior_weight], "lr": 3 * rate}])
-        decay = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, self.rule.epochs * len(spans))
-        for _ in range(self.rule.epochs):
-            for chart in self.random.permutation(len(spans)):
-                if len(gold[chart]) and len(spans[chart]):
-                    loss = self.chart_loss(spans[chart], np.array(gold[chart]), hard[chart])
-                    loss = loss + self.rule.synonym_weight * self.synonym_loss()
-                    optimiser.zero_grad()
-                    loss.backward()
-                    optimiser.step()
-                decay.step()
-        return self.weight.detach().numpy(), self.bias.detach().numpy()
+    def still_tables(self, tokenizer) -> dict[str, np.ndarray]:
+        """What does not depend on charts."""
+        codes, count = self.codes, len(self.codes.concepts)
+        titles = [""] * count
+        for owner, kind, text in reversed(codes.terms):
+            if kind == "title":
+                titles[owner] = text.lower()
+        categories = sorted({code[:3] for code in codes.concepts})
+        number = {code: i for i, code in enumerate(categories)}
+        category = np.array([number[code[:3]] for code in codes.concepts])
+        paid = np.zeros(count, bool)
+        np.logical_or.at(paid, codes.label_concept, codes.billable)
+        end = np.arange(1, count + 1)
+        for c, code in enumerate(codes.concepts):
+            while end[c] < count and codes.concepts[end[c]].startswith(code):
+                end[c] += 1
+        traits = np.stack([
+            ["unspecified" in t for t in titles], [t.startswith("other") for t in titles],
+            [len(c) for c in codes.concepts], paid, [ord(c[0]) - ord("A") for c in codes.concepts],
+            np.bincount(self.owners, minlength=count), np.bincount(category)[category],
+        ], axis=1).astype(np.float32)
+        words = [sorted(set(tokenizer.encode(text, add_special_tokens=False).ids)) for _, _, text in codes.terms]
+        return {
+            "concept.category": category.astype(np.uint32), "concept.subtree_end": end.astype(np.uint32),
+            "concept.traits": traits, "word.weight": self.word_weights(tokenizer, words), "words": words,
+        }
 
-    def units(self, x: torch.Tensor) -> torch.Tensor:
-        return F.normalize(x @ self.weight.T + self.bias, dim=1)
+    def word_weights(self, tokenizer, words: list[list[int]]) -> np.ndarray:
+        """Inverse document frequency among titles; punctuation weighs nothing, function words little."""
+        vocabulary = tokenizer.get_vocab()
+        seen = np.zeros(len(vocabulary))
+        for own, (_, kind, _) in zip(words, self.codes.terms):
+            if kind == "title":
+                seen[own] += 1
+        weight = np.log((len(self.codes.concepts) + 1) / (seen + 1))
+        weight[[vocabulary[sign] for sign in ",;:().!?[]-/"]] = 0
+        weight[[vocabulary[word] for word in FUNCTION_WORDS if word in vocabulary]] *= 0.15
+        return weight.astype(np.float32)
 
-    def chart_loss(self, spans: np.ndarray, gold: np.ndarray, hard: np.ndarray) -> torch.Tensor:
-        others = self.random.integers(0, self.concepts, self.rule.random)
-        wrong = np.setdiff1d(np.concatenate([hard, others]), gold)
-        concepts = np.concatenate([gold, wrong])
-        counts = self.offsets[concepts + 1] - self.offsets[concepts]
-        rows = np.concatenate([np.arange(self.offsets[c], self.offsets[c + 1]) for c in concepts])
-        best = (self.units(self.terms[rows]) @ self.units(torch.from_numpy(spans)).T).amax(1)
-        owner = torch.from_numpy(np.repeat(np.arange(len(concepts)), counts))
-        score = torch.full((len(concepts),), -1.0).scatter_reduce(0, owner, best, "amax")
-        own_chart = (np.arange(len(concepts)) < len(gold)).astype(float)
-        prior = torch.from_numpy(self.prior(concepts, own_chart))
-        logits = self.log_scale.exp() * score + self.prior_weight * prior
-        return F.softplus(torch.logsumexp(logits[len(gold) :], 0) - logits[: len(gold)]).mean()
+    def projections(self, members: list[int]) -> tuple[Projection, Projection]:
+        vectors, concepts = self.passages(members)
+        return Trainer(self.vectors, self.owners, vectors, concepts, Settings()).fit()
 
-    def synonym_loss(self) -> torch.Tensor:
-        count = self.rule.synonyms
-        concepts = self.random.choice(self.several, count, replace=False)
-        first, width = self.offsets[concepts], np.diff(self.offsets)[concepts]
-        one = first + (self.random.random(count) * width).astype(int)
-        two = first + (self.random.random(count) * width).astype(int)
-        near = np.concatenate([concepts + 1, concepts + self.random.integers(2, 8, count)]) % self.concepts
-        against = np.concatenate([two, self.offsets[near]])
-        logits = self.units(self.terms[one]) @ self.units(self.terms[against]).T * self.log_scale.exp()
-        loss = F.cross_entropy(logits, torch.arange(count), reduction="none")
-        return loss[torch.from_numpy(one != two)].mean()
+    def passages(self, members: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Unit vectors of the marked passages of some charts, and their concepts."""
+        marked = [(vector, c) for i in members for code, vector in self.charts[i].passages if (c := self.concept_of(code)) is not None]
+        vectors, concepts = zip(*marked)
+        return head.normalise(np.stack(vectors)).astype(np.float32), np.array(concepts)
+
+    def tables(self, members: list[int], projected: tuple[Projection, Projection]) -> dict[str, np.ndarray]:
+        """The tensors of the head but for the trees, from some of the charts."""
+        spans, terms = projected
+        passages, concepts = self.passages(members)
+        units = np.concatenate([head.project(self.vectors, *terms), head.project(passages, *spans)])
+        owners = np.concatenate([self.owners, concepts])
+        kinds = np.array([{"title": 0}.get(kind, 1) for _, kind, _ in self.codes.terms] + [MENTION] * len(concepts))
+        order = np.argsort(owners, kind="stable")
+        words = [*self.still["words"], *[[]] * len(concepts)]
+        words = [words[i] for i in order]
+        rows, scales = head.quantise_terms(units[order])
+        return {
+            "projection.weight": spans[0], "projection.bias": spans[1],
+            "term.weight": rows, "term.weight_scale": scales, "term.kind": kinds[order].astype(np.uint32),
+            "concept.offsets": head.offsets_of(owners[order], len(self.codes.concepts)),
+            "term.word_offsets": np.cumsum([0, *map(len, words)]).astype(np.uint32),
+            "term.words": np.array([w for own in words for w in own], np.uint32),
+            **{k: v for k, v in self.still.items() if k != "words"},
+            **self.counts(members),
+        }
+
+    def counts(self, members: list[int]) -> dict[str, np.ndarray]:
+        count = np.zeros(len(self.codes.concepts))
+        for i in members:
+            count[self.gold[i]] += 1
+        category = self.still["concept.category"]
+        size = np.bincount(category)
+        log = np.log(0.3 + count)
+        shared = np.log(0.3 + (np.bincount(category, weights=count) / np.sqrt(size))[category])
+        return {k: v.astype(np.float32) for k, v in {
+            "concept.log_count": log, "concept.log_category_count": shared,
+            "concept.prior": 0.01 * log, "concept.head_start": 0.02 * log + 0.01 * shared}.items()}
+
+    def fold(self, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(features, right or not, chart) of the candidates of fold k, by tables of the other folds."""
+        rest = [i for i in range(len(self.charts)) if i % FOLDS != k]
+        tables = self.tables(rest, self.projections(rest))
+        reranker = Reranker(tables, CANDIDATES)
+        rows, right, owner = [], [], []
+        for i in range(k, len(self.charts), FOLDS):
+            chart = self.charts[i]
+            if len(chart.spans):
+                units = head.project(chart.vectors, tables["projection.weight"], tables["projection.bias"])
+                chosen, values = reranker.features(units, chart.spans, chart.ids)
+                rows.append(values)
+                right.append(np.isin(chosen, self.gold[i]))
+                owner.append(np.full(len(chosen), i))
+        return np.concatenate(rows), np.concatenate(right), np.concatenate(owner)
 
 
-def fit_logistic(scores: np.ndarray, gold: list[list[int]], best: int = 100) -> tuple[float, float]:
-    """(scale, bias) of P(concept) = sigmoid(scale u + bias), over each chart's best concepts.
-
-    The other concepts, nearly all of them wrong, would bend the fit away from
-    the probabilities that matter.
-    """
-    kept = np.argpartition(-scores, best, axis=1)[:, :best]
-    right = np.stack([np.isin(row, concepts) for row, concepts in zip(kept, gold)]).ravel().astype(float)
-    u = np.take_along_axis(scores, kept, axis=1).ravel().astype(float)
-    middle, spread = u.mean(), u.std()
-    design = np.stack([(u - middle) / spread, np.ones(len(u))], axis=1)
-
-    def loss(theta: np.ndarray) -> tuple[float, np.ndarray]:
-        z = design @ theta
-        value = np.logaddexp(0, z).sum() - right @ z
-        return value / right.sum(), design.T @ (1 / (1 + np.exp(-z)) - right) / right.sum()
-
-    slope, level = minimize(loss, [1.0, -3.0], jac=True, method="L-BFGS-B", options={"ftol": 1e-13}).x
-    return float(slope / spread), float(level - slope * middle / spread)
+def boost(rows: np.ndarray, right: np.ndarray) -> dict[str, np.ndarray]:
+    """The trees over all folds' candidates."""
+    data = lightgbm.Dataset(rows, right.astype(int), feature_name=list(FEATURES))
+    return tree_tensors(lightgbm.train(asdict(Trees()), data, num_boost_round=ROUNDS).dump_model())
 
 
-def seventh_bias(labels: list[str], label_concept: np.ndarray, gold: list[set[str]]) -> tuple[np.ndarray, float]:
-    """log P(seventh character | concept) of each label, and the first choice's share.
-
-    The first choice is A (initial encounter), else 0, else 9 (unspecified);
-    its share is counted in the training charts, the others split the rest.
-    """
-    members: dict[int, list[int]] = {}
-    for label, concept in enumerate(label_concept):
-        members.setdefault(int(concept), []).append(label)
-    first = np.zeros(len(labels), bool)
-    for group in members.values():
-        ends = {labels[i][-1]: i for i in group}
-        choice = next((ends[c] for c in "A09" if c in ends), None)
-        if choice is not None:
-            first[choice] = True
-    shared = {i for group in members.values() if len(group) > 1 for i in group}
-    index = {code: i for i, code in enumerate(labels)}
-    seen = [index[c] for chart in gold for c in chart if index.get(c) in shared]
-    share = (sum(first[i] for i in seen) + 1) / (len(seen) + 2)
-    bias = np.zeros(len(labels), np.float32)
-    for group in members.values():
-        if len(group) > 1:
-            chosen = any(first[i] for i in group)
-            for i in group:
-                rest = (1 - share) / (len(group) - 1) if chosen else 1 / len(group)
-                bias[i] = np.log(share if first[i] else rest)
-    return bias, float(share)
+def label_bias(codes: CodeSet, gold: list[set[str]], concept_of) -> tuple[np.ndarray, dict[str, float]]:
+    """ln of the share of a concept's charts that have this label: of codes with a seventh character the bare
+    form, the first choice (A, else 0, else 9) and all others share by their counts in training charts."""
+    of: dict[int, list[str]] = {}
+    for code, concept in zip(codes.labels, codes.label_concept):
+        of.setdefault(concept, []).append(code)
+    first = {c: next((code for last in "A09" for code in own if len(code) == 8 and code.endswith(last)), None) for c, own in of.items()}
+    counts = {"bare": 1, "first": 1, "other": 1}
+    for code in (code for chart in gold for code in chart):
+        concept = concept_of(code)
+        if concept is not None and first[concept]:
+            counts["first" if code == first[concept] else "other" if len(code) == 8 and not code.endswith("X") else "bare"] += 1
+    share = {kind: n / sum(counts.values()) for kind, n in counts.items()}
+    bias = np.zeros(len(codes.labels), np.float32)
+    for i, (code, concept) in enumerate(zip(codes.labels, codes.label_concept)):
+        if first[concept]:
+            others = sum(len(c) == 8 for c in of[concept]) - 1
+            kind = "first" if code == first[concept] else "other" if len(code) == 8 else "bare"
+            bias[i] = np.log(share[kind] / (max(others, 1) if kind == "other" else 1))
+    return bias, share

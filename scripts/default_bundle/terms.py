@@ -1,9 +1,10 @@
 """Labels, concepts and their descriptions, from the official ICD-10-CM release.
 
-A *label* is a billable code. Labels that differ only in their seventh
-character share one *concept*, the stem: S52.501A .. S52.501S -> S52.501. A
-concept owns the terms: its official title, its inclusion terms and the
-alphabetic-index entries that lead to it.
+A *label* is an entry of the code list: a billable code, a header (a category or
+subcategory, not billable), or a code of 2018 that is no longer in the list. Labels
+that differ only in their seventh character share one *concept*, the stem:
+S52.501, S52.501A .. S52.501S -> S52.501. A concept owns the terms: its official
+title, its inclusion terms and the alphabetic-index entries that lead to it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 CODES = "data/codes/icd10cm-2027-derived/icd10cm-2027-codes-derived.tsv"
 NOTES = "data/codes/icd10cm-2026-tabular-derived/tabular_notes_fy2026_derived.tsv"
+OLD = "data/codes/icd10cm-history/icd10cm_codes_2018.txt"
 INDEX = "data/codes/icd10cm-2026-index-derived/icd10cm_index_fy2026_derived.tsv"
 
 
@@ -27,6 +29,7 @@ class CodeSet:
     effective: str
     labels: list[str]  # dotted codes, sorted
     titles: list[str]  # one a label
+    billable: list[bool]  # one a label
     concepts: list[str]  # dotted stems, sorted
     label_concept: list[int]  # index into concepts
     terms: list[tuple[int, str, str]] = field(default_factory=list)  # concept, kind, text
@@ -106,53 +109,54 @@ def clean(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip(" ,;:")
 
 
-def concept_for(code: str, concepts: dict[str, int], children: dict[str, list[str]], titles: dict[str, str]) -> int | None:
-    """The concept that an index or tabular code stands for.
+def read_old(shared: Path) -> dict[str, str]:
+    """Titles of the billable codes of 2018, the edition that CodiEsp was coded in."""
+    with open(shared / OLD, encoding="latin-1") as lines:
+        return {line[:7].strip(): line[8:].strip() for line in lines if line.strip()}
 
-    A code that is no concept itself (H21.56-) stands for the one concept
-    below it, or for the only one whose title says "unspecified".
-    """
-    if code in concepts:
-        return concepts[code]
+
+def heirs(code: str, children: dict[str, list[str]], titles: dict[str, str]) -> list[str]:
+    """Below a header, the concept that its terms stand for too: the only one, or the only unspecified one."""
     below = children.get(code, [])
     if len(below) > 1:
         below = [c for c in below if "unspecified" in titles[c].lower()]
-    return concepts[below[0]] if len(below) == 1 else None
+    return below if len(below) == 1 else []
 
 
-def collect(shared: Path | None, with_index: bool = True) -> CodeSet:
+def collect(shared: Path | None) -> CodeSet:
     """Reads the code set and all terms; says where they come from."""
+    old: dict[str, str] = {}
+    entries: list[tuple[str, str]] = []
     if shared is not None and (shared / CODES).exists():
         titles, billable, inclusion = read_release(shared)
+        old, entries = read_old(shared), read_index(shared)
         source, edition, effective = "the official FY2027 code list with the inclusion terms and the alphabetic index of FY2026", "ICD-10-CM FY2027", "2026-10-01"
     else:
         titles, billable, inclusion = read_package()
         source, edition, effective = "PyPI simple-icd-10-cm", "ICD-10-CM FY2026 (April update)", "2026-04-01"
+    titles = {**old, **titles}
     known = set(titles)
-    billable.sort()
-    stems = [stem_of(code, known) for code in billable]
-    order = sorted(set(stems))
+    labels = sorted(titles)
+    stems = {code: stem_of(code, known) for code in labels}
+    order = sorted(set(stems.values()))
     concepts = {stem: i for i, stem in enumerate(order)}
+    for code in reversed(labels):
+        titles.setdefault(stems[code], titles[code])
     children: dict[str, list[str]] = {}
     for stem in order:
         for length in range(3, len(stem)):
             children.setdefault(stem[:length], []).append(stem)
 
     terms = [(i, "title", titles[stem]) for stem, i in concepts.items()]
-    for code, texts in inclusion.items():
-        owner = concept_for(code, concepts, children, titles)
-        terms += [(owner, "inclusion", text) for text in texts if owner is not None]
-    if with_index and shared is not None and (shared / INDEX).exists():
-        for code, text in read_index(shared):
-            owner = concept_for(code, concepts, children, titles)
-            if owner is None:
-                owner = concepts.get(stem_of(code, known))
-            if owner is not None:
-                terms.append((owner, "index", text))
+    more = [(code, "inclusion", text) for code, texts in inclusion.items() for text in texts]
+    for code, kind, text in more + [(code, "index", text) for code, text in entries]:
+        if stem := stems.get(code):
+            terms += [(concepts[c], kind, text) for c in (stem, *heirs(stem, children, titles))]
+    paid = set(billable)
     return CodeSet(
         source, edition, effective,
-        [dotted(c) for c in billable], [titles[c] for c in billable],
-        [dotted(c) for c in order], [concepts[s] for s in stems],
+        [dotted(c) for c in labels], [titles[c] for c in labels], [c in paid for c in labels],
+        [dotted(c) for c in order], [concepts[stems[c]] for c in labels],
         unique(terms),
     )
 
