@@ -14,6 +14,7 @@ mod manifest;
 mod pickle;
 mod problems;
 mod tokenizer_files;
+mod trained;
 mod tuned;
 mod version;
 pub(crate) mod weights;
@@ -30,6 +31,7 @@ pub use labels::Labels;
 pub use manifest::{DataSource, FORMAT, LabelSource, Manifest, NOT_STATED};
 pub use pickle::PickleError;
 pub use problems::KeyProblems;
+pub use trained::{Trained, TrainedLabels, TrainedTensor};
 pub use tuned::{AcceptPromise, Tuned};
 pub use version::BundleChanges;
 
@@ -158,6 +160,12 @@ impl Bundle {
     #[must_use]
     pub fn label_thresholds(&self) -> &BTreeMap<usize, f64> {
         &self.label_thresholds
+    }
+
+    /// The tokenizer, and the special tokens that enclose a window.
+    #[must_use]
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
     }
 
     /// Vocabulary entries of the tokenizer.
