@@ -61,7 +61,7 @@ pub use chart::Chart;
 pub use code_batch::CodeBatch;
 pub use decide::{Decision, Thresholds};
 pub use embedding::{Embedding, WindowEmbedding};
-pub use encoder::{Activation, Config, Encoder, Family};
+pub use encoder::{Activation, Config, Encoder, EncoderTensor, Family};
 pub use engine::Engine;
 pub use error::{Error, Result};
 pub use evidence::{Evidence, Quote};
