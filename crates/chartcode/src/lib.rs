@@ -63,7 +63,7 @@ pub use code_batch::CodeBatch;
 pub use cutter::{ChartCutter, ChartWindows};
 pub use decide::{Decision, Thresholds};
 pub use embedding::{Embedding, WindowEmbedding};
-pub use encoder::{Activation, Config, Encoder, Family};
+pub use encoder::{Activation, Config, Encoder, EncoderTensor, Family};
 pub use engine::Engine;
 pub use error::{Error, Result};
 pub use evidence::{Evidence, Quote};
