@@ -73,6 +73,116 @@ pub enum Error {
         problem: String,
     },
 
+    /// Labelled charts could not be used, or a metric not be computed.
+    #[error(transparent)]
+    Evaluation(#[from] chartcode_eval::Error),
+
+    /// A file could not be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+
+    /// A line of a file of pairs is not one.
+    #[error(
+        "{} line {line}: {problem} (a line is code TAB text, with a third column for the kind or \
+         without, or a JSON object with code, text and maybe kind)",
+        path.display()
+    )]
+    Pair {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it; no word of it.
+        problem: &'static str,
+    },
+
+    /// A list of labels cannot be used.
+    #[error("{} line {line}: {problem}", path.display())]
+    LabelList {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+
+    /// The data hold nothing to learn from, or nothing to judge by.
+    #[error("{}: {problem}", path.display())]
+    NothingToLearn {
+        /// The file.
+        path: PathBuf,
+        /// What is missing, and what would help.
+        problem: String,
+    },
+
+    /// The result is there already.
+    #[error("{} is there already: training writes into a new folder", path.display())]
+    Exists {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// A folder holds the training of other settings.
+    #[error(
+        "{} holds a training with {setting} {was}, this one has {now} (repeat the old command to go \
+         on with it, or name another folder)",
+        path.display()
+    )]
+    OtherSettings {
+        /// The folder.
+        path: PathBuf,
+        /// The first setting that differs.
+        setting: String,
+        /// Its value there.
+        was: String,
+        /// Its value now.
+        now: String,
+    },
+
+    /// No checkpoint of a folder can be read.
+    #[error(
+        "no checkpoint in {} can be read; the newest: {problem} (remove the folder to start over)",
+        path.display()
+    )]
+    Damaged {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with the newest.
+        problem: String,
+    },
+
+    /// The loss is no number any more.
+    #[error(
+        "the loss of step {step} is not finite (a lower learning rate may help; the checkpoints \
+         before are sound)"
+    )]
+    NotFiniteLoss {
+        /// The step, from 1.
+        step: u64,
+    },
+
+    /// Whoever watches the training asked it to stop.
+    #[error("stopped after step {step}: the same command goes on from the last checkpoint")]
+    Stopped {
+        /// The step, from 1.
+        step: u64,
+    },
+
+    /// The threads could not be started.
+    #[error("cannot start {threads} threads")]
+    Threads {
+        /// How many; 0 for all of the machine's.
+        threads: usize,
+        /// Why.
+        source: rayon::ThreadPoolBuildError,
+    },
+
     /// A file could not be written.
     #[error("cannot write {}", path.display())]
     Write {
