@@ -5,7 +5,8 @@ mod dropout;
 mod encoder;
 mod error;
 mod gradients;
-mod ops;
+/// Operations with gradients.
+pub mod ops;
 mod optimizer;
 
 pub use dropout::Dropout;
