@@ -8,7 +8,8 @@ mod encoder;
 mod error;
 mod gradients;
 pub mod loss;
-mod ops;
+/// Operations with gradients.
+pub mod ops;
 mod optimizer;
 mod pairs;
 mod run;

@@ -136,6 +136,7 @@ fn weights_shape(windows: usize, heads: usize, length: usize) -> (usize, usize, 
     (windows, heads, length, length)
 }
 
-fn apply(map: &Affine, x: &Tensor) -> Result<Tensor> {
+/// `x W^T + b`.
+pub(super) fn apply(map: &Affine, x: &Tensor) -> Result<Tensor> {
     x.matmul(&map.weight.t()?)?.broadcast_add(&map.bias)
 }

@@ -1,6 +1,7 @@
 //! An encoder with gradients.
 
 mod composed;
+mod fused;
 mod packing;
 mod parameters;
 
@@ -9,7 +10,7 @@ use std::path::Path;
 use candle_core::{Device, Tensor, Var};
 use chartcode::{Bundle, Config};
 
-use crate::dropout::Dropout;
+use crate::dropout::{Dropout, Masks};
 use crate::error::{Error, Result, Stage as _};
 pub(crate) use packing::Packing;
 pub(crate) use parameters::write as write_tensors;
@@ -65,6 +66,8 @@ pub struct TrainableEncoder {
     embeddings: Embeddings,
     layers: Vec<Layer>,
     options: EncoderOptions,
+    /// Whether layers are operations of their own, rather than composed of candle's.
+    fused: bool,
 }
 
 impl std::fmt::Debug for TrainableEncoder {
@@ -94,7 +97,8 @@ impl TrainableEncoder {
         let layers = (0..config.num_hidden_layers)
             .map(|index| parameters.layer(index))
             .collect::<Result<_>>()?;
-        Ok(Self { config, parameters, embeddings, layers, options: options.clone() })
+        let (fused, options) = (options.device.is_cpu(), options.clone());
+        Ok(Self { config, parameters, embeddings, layers, options, fused })
     }
 
     /// Hidden states of windows given as vocabulary ids, special tokens included, in the order
@@ -103,11 +107,28 @@ impl TrainableEncoder {
     /// # Errors
     /// [`Error::WindowLength`], [`Error::Token`] and [`Error::Tensor`].
     pub fn forward(&self, windows: &[&[u32]], dropout: Option<&mut Dropout>) -> Result<Packed> {
-        let packing = Packing::new(windows, &self.config)?;
         let rates = (self.options.dropout, self.options.attention_dropout);
-        let masks = dropout.map(|dropout| dropout.next(rates.0, rates.1));
-        let states = composed::forward(self, &packing, masks.as_ref()).stage("the encoder")?;
-        Ok(Packed { states, offsets: packing.offsets })
+        self.run(windows, dropout.map(|dropout| dropout.next(rates.0, rates.1)), true)
+    }
+
+    /// As [`TrainableEncoder::forward`] in use, for states that no gradient is asked of: what a
+    /// backward pass would need is not kept.
+    ///
+    /// # Errors
+    /// As [`TrainableEncoder::forward`].
+    pub fn encode(&self, windows: &[&[u32]]) -> Result<Packed> {
+        let packed = self.run(windows, None, false)?;
+        Ok(Packed { states: packed.states.detach(), ..packed })
+    }
+
+    fn run(&self, windows: &[&[u32]], masks: Option<Masks>, gradients: bool) -> Result<Packed> {
+        let packing = Packing::new(windows, &self.config)?;
+        let states = if self.fused {
+            fused::forward(self, &packing, masks.as_ref(), gradients)
+        } else {
+            composed::forward(self, &packing, masks.as_ref())
+        };
+        Ok(Packed { states: states.stage("the encoder")?, offsets: packing.offsets })
     }
 
     /// The parameters that are trained, by the checkpoint's keys, in the order of the forward
@@ -168,5 +189,92 @@ impl EncoderOptions {
             });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::gradients::Gradients;
+
+    fn encoder(family: &str, options: &EncoderOptions, fused: bool) -> TrainableEncoder {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/parity");
+        let bundle = Bundle::open(root.join(family)).unwrap();
+        TrainableEncoder { fused, ..TrainableEncoder::from_bundle(&bundle, options).unwrap() }
+    }
+
+    /// The loss and all gradients of a forward pass with this seed of dropout.
+    fn gradients(
+        encoder: &TrainableEncoder,
+        windows: &[&[u32]],
+        seed: u64,
+    ) -> BTreeMap<String, Tensor> {
+        let states = encoder.forward(windows, Some(&mut Dropout::new(seed))).unwrap().states;
+        let loss = states.sin().unwrap().sum_all().unwrap();
+        let gradients = Gradients::of(&loss).unwrap();
+        let gradient = |(key, var): (String, Var)| (key, gradients.get(&var).unwrap().unwrap());
+        let mut all: BTreeMap<_, _> = encoder.parameters().into_iter().map(gradient).collect();
+        all.insert("loss".to_owned(), loss);
+        all
+    }
+
+    fn norm(tensor: &Tensor) -> f32 {
+        tensor.sqr().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap().sqrt()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        /// What runs on the CPU is the composition that runs elsewhere, dropout included.
+        #[test]
+        fn fused_layers_are_the_composition(
+            windows in proptest::collection::vec(proptest::collection::vec(2_u32..200, 1..40), 1..9),
+            family in prop::sample::select(vec!["bert", "roberta", "electra", "distilbert"]),
+            (dropout, attention_dropout) in prop::sample::select(vec![(0.0, 0.0), (0.3, 0.0), (0.1, 0.4)]),
+            (freeze_embeddings, freeze_layers) in (any::<bool>(), 0_usize..3),
+            seed in any::<u64>(),
+        ) {
+            let options = EncoderOptions {
+                dropout, attention_dropout, freeze_embeddings, freeze_layers, device: Device::Cpu,
+            };
+            prop_assume!(!(freeze_embeddings && freeze_layers == 2));
+            let windows: Vec<&[u32]> = windows.iter().map(Vec::as_slice).collect();
+            let ours = gradients(&encoder(family, &options, true), &windows, seed);
+            let composed = gradients(&encoder(family, &options, false), &windows, seed);
+            let scale: f32 = composed.values().map(norm).fold(0.0, f32::max);
+            for (key, ours) in &ours {
+                let off = norm(&(ours - &composed[key]).unwrap());
+                prop_assert!(off <= 1e-5 * scale, "{key} is off by {off} of {scale}");
+            }
+        }
+    }
+
+    /// The derivative along a random direction, by differences.
+    #[test]
+    fn gradients_are_finite_differences() {
+        let options = EncoderOptions::default();
+        let encoder = encoder("bert", &options, true);
+        let windows: [&[u32]; 2] = [&[2, 17, 30, 45, 3], &[2, 9, 3]];
+        let gradients = gradients(&encoder, &windows, 9);
+        for (key, var) in encoder.parameters() {
+            let (at, gradient) = (var.copy().unwrap(), &gradients[&key]);
+            let direction = (gradient / f64::from(norm(gradient).max(1e-6))).unwrap();
+            let step = 1e-2;
+            let loss_at = |factor: f64| {
+                var.set(&(&at + (&direction * factor).unwrap()).unwrap()).unwrap();
+                let mut dropout = Dropout::new(9);
+                let states = encoder.forward(&windows, Some(&mut dropout)).unwrap().states;
+                let states = states.to_dtype(candle_core::DType::F64).unwrap();
+                states.sin().unwrap().sum_all().unwrap().to_scalar::<f64>().unwrap()
+            };
+            let slope = (loss_at(step) - loss_at(-step)) / (2.0 * step);
+            var.set(&at).unwrap();
+            let expected = f64::from(norm(gradient));
+            assert!((slope - expected).abs() < 0.01 * expected + 2e-3, "{key} {slope} {expected}");
+        }
     }
 }
