@@ -76,29 +76,6 @@ pub fn info_nce(batch: &ContrastiveBatch<'_>, temperature: f64) -> Result<Tensor
     (there + back)? * 0.5
 }
 
-/// Rows scaled to length 1: `x / max(‖x‖, 1e-12)`, as PyTorch's `normalize`.
-///
-/// # Errors
-/// candle's, where `rows` is no matrix.
-pub fn unit_rows(rows: &Tensor) -> Result<Tensor> {
-    let norms = rows.sqr()?.sum_keepdim(1)?.maximum(1e-24)?.sqrt()?;
-    rows.broadcast_div(&norms)
-}
-
-/// The mean of each run of rows, `[runs, H]`; runs are given as first row and number of rows.
-///
-/// # Errors
-/// candle's, for runs outside the rows.
-pub fn mean_rows(rows: &Tensor, runs: &[(usize, usize)]) -> Result<Tensor> {
-    let total = rows.dim(0)?;
-    let mut weights = vec![0.0_f32; runs.len() * total];
-    for (run, &(start, count)) in runs.iter().enumerate() {
-        let from = run * total + start;
-        weights[from..from + count].fill(1.0 / count as f32);
-    }
-    Tensor::from_vec(weights, (runs.len(), total), rows.device())?.matmul(rows)
-}
-
 /// LAAT's label attention (Vu et al. 2020) with gradients: of a chart's hidden states `[T, H]` a
 /// logit a label, `[L]`.
 #[derive(Clone, Debug)]

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use chartcode::{Chart, ChartCutter};
 use chartcode_eval::{
     DataIssue, Error as EvalError, GoldSet, Issues, KnownCodes, LabelSet, LabelledChart, Mapping,
-    open_gold,
 };
 use rayon::prelude::*;
 
@@ -49,7 +48,7 @@ impl std::fmt::Debug for Example {
 impl Charts {
     /// Reads and tokenises charts. A record that cannot be read is counted and left out.
     pub(super) fn read(source: &ChartsFile, cutter: &ChartCutter<'_>) -> Result<Self> {
-        let mut reader = open_gold(&source.path, &source.options)?;
+        let mut reader = source.open()?;
         let mut charts = Self {
             path: source.path.clone(),
             set: GoldSet::new(),

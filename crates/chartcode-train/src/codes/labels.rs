@@ -34,7 +34,7 @@ pub(super) fn choose(
             let codes: Vec<Code> = rows.iter().map(|(code, _)| code.clone()).collect();
             (codes, rows.into_iter().collect::<HashMap<_, _>>(), by_name(path))
         }
-        None => (seen(charts, &system, least), HashMap::new(), by_name(&files.charts.path)),
+        None => (seen(charts, &system, least), HashMap::new(), files.charts.name()),
     };
     let own = bundle.labels();
     let is_same = bundle.manifest().labels.as_ref().filter(|labels| labels.system == system);

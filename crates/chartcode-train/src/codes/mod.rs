@@ -4,6 +4,7 @@ mod data;
 mod head;
 mod judge;
 mod labels;
+mod source;
 mod task;
 mod tune;
 mod write;
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 
 use candle_core::Device;
 use chartcode::{Bundle, WindowRule};
-use chartcode_eval::{DataIssue, GoldOptions};
+use chartcode_eval::DataIssue;
 use serde::{Deserialize, Serialize};
 
 use crate::encoder::{EncoderOptions, TrainableEncoder};
@@ -26,6 +27,7 @@ use crate::run::{
 
 use data::Charts;
 use head::LaatHead;
+pub use source::ChartsFile;
 use task::Coder;
 
 /// How a coder is trained.
@@ -77,15 +79,6 @@ impl Default for CodesOptions {
             freeze_layers: 0,
         }
     }
-}
-
-/// A source of labelled charts.
-#[derive(Clone, Debug)]
-pub struct ChartsFile {
-    /// A file or a folder.
-    pub path: PathBuf,
-    /// How it is read.
-    pub options: GoldOptions,
 }
 
 /// What is read and where the result goes.
@@ -285,6 +278,8 @@ fn settings(bundle: &Bundle, files: &CodesFiles, options: &CodesOptions) -> Resu
         .with("system", &files.system)
         .with("charts (sha256)", &digest_of(&files.charts.path)?)
         .with("dev (sha256)", &digest_of(&files.dev.path)?)
+        .with("split", &files.charts.split)
+        .with("dev split", &files.dev.split)
         .with("options", options);
     if let Some(labels) = &files.labels {
         settings = settings.with("labels (sha256)", &digest_of(labels)?);

@@ -8,7 +8,7 @@ use chartcode_eval::tune::{
     CalibrationFit, Folds, Objective, PerLabelOptions, TuningSet, cross_validate_thresholds,
     fit_threshold,
 };
-use chartcode_eval::{KnownCodes, Mapping, Targets, open_gold};
+use chartcode_eval::{KnownCodes, Mapping, Targets};
 
 use super::CodesFiles;
 use super::data::Charts;
@@ -76,7 +76,9 @@ fn scores(
     let mut set = TuningSet::new(KEPT);
     let mut seen = HashSet::new();
     // What cannot be read was counted when the charts were read for training.
-    let charts = open_gold(&files.dev.path, &files.dev.options)?
+    let charts = files
+        .dev
+        .open()?
         .filter_map(std::result::Result::ok)
         .filter(|chart| seen.insert(chart.id.clone()))
         .filter_map(|chart| Chart::new(chart.id, chart.text?).ok());

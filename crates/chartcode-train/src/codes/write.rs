@@ -9,7 +9,7 @@ use super::tune::{Tuning, tune};
 use super::{CodesFiles, CodesSummary};
 use crate::error::{Error, Result};
 use crate::run::{Event, OnEvent, RunFolder, tell};
-use crate::write::{by_name, data_section, data_sources, tensor};
+use crate::write::{data_section, data_sources, tensor};
 
 /// What the bundle is made of.
 pub(super) struct Writing<'w> {
@@ -60,9 +60,8 @@ impl Writing<'_> {
         trained.windows = self.rule;
         trained.head = Some((HeadSpec::Laat, self.labels.trained.clone()));
         let note = self.files.data_note.as_deref();
-        let name = |path| vec![by_name(path)];
-        trained.data = data_sources(&name(&self.files.charts.path), "training charts", note);
-        let dev = name(&self.files.dev.path);
+        trained.data = data_sources(&[self.files.charts.name()], "training charts", note);
+        let dev = [self.files.dev.name()];
         trained.data.extend(data_sources(&dev, "early stopping and threshold", note));
         Ok(trained)
     }
@@ -72,7 +71,7 @@ impl Writing<'_> {
             charts: tuning.charts,
             codes: tuning.codes,
             date: self.files.date.clone(),
-            gold: by_name(&self.files.dev.path),
+            gold: self.files.dev.name(),
             objective: "micro-F1".to_owned(),
             micro_f1: tuning.cross_validated?,
             accept: None,

@@ -1,12 +1,15 @@
 //! One step of contrastive adaptation.
 
+use std::ops::Range;
+
 use candle_core::{Tensor, Var};
 
 use crate::dropout::Dropout;
 use crate::encoder::TrainableEncoder;
 use crate::error::{Result, Stage as _};
 use crate::gradients::Gradients;
-use crate::loss::{ContrastiveBatch, info_nce, mean_rows, unit_rows};
+use crate::loss::{ContrastiveBatch, info_nce};
+use crate::ops::{normalise_rows, segment_mean};
 use crate::optimizer::AdamW;
 use crate::pairs::{HeldOut, PairSet, Sampler};
 use crate::run::{Dev, OnEvent, StepLoss, Task};
@@ -22,6 +25,12 @@ pub(super) struct Projection {
     pub(super) weight: Var,
     /// `[D]`.
     pub(super) bias: Var,
+}
+
+impl Projection {
+    fn forward(&self, rows: &Tensor) -> candle_core::Result<Tensor> {
+        rows.matmul(&self.weight.as_tensor().t()?)?.broadcast_add(&self.bias)
+    }
 }
 
 /// An encoder with the terms it is adapted to.
@@ -48,20 +57,15 @@ impl Terms {
         let windows: Vec<&[u32]> =
             texts.iter().map(|&text| self.tokens[text as usize].as_slice()).collect();
         let packed = self.encoder.forward(&windows, dropout)?;
-        let run =
-            |(window, &start): (&&[u32], &usize)| (start + self.lead, window.len() - self.special);
-        let runs: Vec<(usize, usize)> = windows.iter().zip(&packed.offsets).map(run).collect();
-        let vectors = || {
-            let means = mean_rows(&packed.states, &runs)?;
-            let projected = match &self.projection {
-                Some(Projection { weight, bias }) => {
-                    means.matmul(&weight.as_tensor().t()?)?.broadcast_add(bias)?
-                }
-                None => means,
-            };
-            unit_rows(&projected)
+        let run = |(window, &start): (&&[u32], &usize)| {
+            start + self.lead..start + self.lead + window.len() - self.special
         };
-        vectors().stage("pooling")
+        let runs: Vec<Range<usize>> = windows.iter().zip(&packed.offsets).map(run).collect();
+        let means = segment_mean(&packed.states, &runs)?;
+        match &self.projection {
+            Some(projection) => normalise_rows(&projection.forward(&means).stage("pooling")?),
+            None => normalise_rows(&means),
+        }
     }
 
     /// The same for any number of texts, without gradients, as rows of numbers.
