@@ -17,9 +17,9 @@ pub(crate) struct TrainArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Training {
     /// Adapt an encoder to code sets: texts of one code come to lie close together.
-    Contrastive(ContrastiveArgs),
+    Contrastive(Box<ContrastiveArgs>),
     /// Train an encoder and a label-attention head on labelled charts.
-    Codes(CodesArgs),
+    Codes(Box<CodesArgs>),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -200,7 +200,7 @@ pub(crate) struct LoopArgs {
     #[arg(long, value_enum, default_value_t = DecayArg::Linear)]
     decay: DecayArg,
 
-    /// AdamW's weight decay.
+    /// Weight decay of the optimizer.
     #[arg(long, value_name = "X", default_value_t = 0.01)]
     weight_decay: f64,
 

@@ -45,7 +45,7 @@ pub struct ContrastiveBatch<'a> {
     pub same: &'a Tensor,
 }
 
-/// InfoNCE (van den Oord et al. 2018) with in-batch negatives in both directions:
+/// `InfoNCE` (van den Oord et al. 2018) with in-batch negatives in both directions:
 /// `−ln e^(aᵢ·pᵢ/τ) / Σ e^(aᵢ·c/τ)` over the batch's positives and the hard negatives, and the same
 /// from positives to anchors; the mean of the two. False negatives are left out of the sum.
 ///

@@ -29,7 +29,7 @@ pub(crate) fn key(seed: u64, purpose: Purpose, index: u64) -> u64 {
     mix(mix(seed ^ mix(purpose as u64)) ^ index)
 }
 
-/// Steele, Lea and Flood's SplitMix64 finaliser.
+/// Steele, Lea and Flood's `SplitMix64` finaliser.
 fn mix(x: u64) -> u64 {
     let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

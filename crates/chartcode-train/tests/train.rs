@@ -1,6 +1,8 @@
 //! Whole trainings on the tiny bundle: loss falls, the bundle codes, an interruption changes
 //! nothing, and bad input is refused.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZeroUsize;

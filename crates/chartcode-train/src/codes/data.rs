@@ -124,13 +124,13 @@ impl Charts {
 
 /// Issues in the words of training.
 fn explained(mut issue: DataIssue) -> DataIssue {
-    issue.what = match issue.kind.as_str() {
+    let what = match issue.kind.as_str() {
         "failed_chart" => "charts without a token the tokenizer knows; left out",
         "no_text" => "charts without text; left out",
         "beyond_limit" => "charts longer than the bundle's reading limit; read up to it",
         _ => return issue,
-    }
-    .to_owned();
+    };
+    what.clone_into(&mut issue.what);
     issue
 }
 

@@ -59,7 +59,7 @@ impl Coder {
         };
         let smoothing = self.options.label_smoothing;
         let first = read()?;
-        let targets = self.targets(chart, &first).stage("the loss")?;
+        let targets = targets(chart, &first).stage("the loss")?;
         let loss = |logits: &Tensor| binary_cross_entropy(logits, &targets, smoothing);
         if self.options.r_drop == 0.0 {
             return Ok((loss(&first).stage("the loss")?, tokens));
@@ -70,12 +70,6 @@ impl Coder {
             mean + (r_drop(&first, &second)? * self.options.r_drop)?
         };
         Ok((both().stage("the loss")?, 2 * tokens))
-    }
-
-    fn targets(&self, chart: &Example, logits: &Tensor) -> candle_core::Result<Tensor> {
-        let mut targets = vec![0.0_f32; logits.dim(0)?];
-        chart.labels.iter().for_each(|&label| targets[label as usize] = 1.0);
-        Tensor::from_vec(targets, logits.dims(), logits.device())
     }
 
     /// Logits of a chart without gradients and dropout, all of its windows read.
@@ -125,4 +119,13 @@ impl Task for Coder {
     fn judge(&self, on_event: OnEvent<'_>) -> Result<Dev> {
         super::judge::judge(self, on_event)
     }
+}
+
+/// 1 for each gold label, 0 for the others, in the form of the logits.
+fn targets(chart: &Example, logits: &Tensor) -> candle_core::Result<Tensor> {
+    let mut targets = vec![0.0_f32; logits.dim(0)?];
+    for &label in &chart.labels {
+        targets[label as usize] = 1.0;
+    }
+    Tensor::from_vec(targets, logits.dims(), logits.device())
 }

@@ -84,7 +84,12 @@ fn scores(
         .filter_map(|chart| Chart::new(chart.id, chart.text?).ok());
     for (chart, logits) in engine.logits_batch(charts) {
         tell(&mut *on_event, Event::Part, 0)?;
-        let (Ok(logits), Some(place)) = (logits, dev.set.find(chart.id())) else {
+        let logits = match logits {
+            // It was counted when the charts were read for training.
+            Err(chartcode::Error::NoTokens { .. }) => continue,
+            logits => logits?,
+        };
+        let Some(place) = dev.set.find(chart.id()) else {
             continue;
         };
         let Targets { labels, outside } = mapping.targets(&dev.set.charts()[place]);

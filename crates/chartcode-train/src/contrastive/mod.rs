@@ -188,10 +188,13 @@ fn train(
 
 impl ContrastiveOptions {
     fn check(&self) -> Result<()> {
-        let counts = [("batch", self.batch, 2), ("projection", self.projection.unwrap_or(1), 1)];
-        for (option, value, least) in counts {
-            if value < least {
-                return Err(Error::Option { option, value: value as f64, range: "2 and more" });
+        let width = self.projection.unwrap_or(1);
+        for (option, value, is_good, range) in [
+            ("batch", self.batch, self.batch > 1, "the numbers from 2"),
+            ("projection", width, width > 0, "the numbers from 1"),
+        ] {
+            if !is_good {
+                return Err(Error::Option { option, value: value as f64, range });
             }
         }
         let is_share = self.held_out > 0.0 && self.held_out <= 0.5;

@@ -92,7 +92,9 @@ impl Terms {
         let (count, hard) = (batch.anchors.len(), batch.hard.len());
         let mut same = vec![0.0_f32; count * (count + hard)];
         for (row, columns) in batch.same.iter().enumerate() {
-            columns.iter().for_each(|column| same[row * (count + hard) + column] = 1.0);
+            for column in columns {
+                same[row * (count + hard) + column] = 1.0;
+            }
         }
         let loss = || {
             let same = Tensor::from_vec(same, (count, count + hard), vectors.device())?;

@@ -113,7 +113,8 @@ impl PairSet {
         let mut codes: Vec<usize> =
             (0..self.codes.len()).filter(|&code| self.members[code].len() > 1).collect();
         codes.shuffle(&mut random);
-        let count = ((codes.len() as f64 * share).ceil() as usize).min(most);
+        let wanted = codes.len() as f64 * share;
+        let count = (0..codes.len().min(most)).take_while(|&held| (held as f64) < wanted).count();
         codes.truncate(count);
         codes.sort_unstable();
         let mut held = Vec::with_capacity(count);

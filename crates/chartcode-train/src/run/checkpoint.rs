@@ -38,7 +38,7 @@ pub(crate) fn write(
     folder: &Path,
     settings: &Settings,
     state: &State,
-    tensors: HashMap<String, Tensor>,
+    tensors: &HashMap<String, Tensor>,
 ) -> Result<()> {
     let part = folder.join(PART);
     let failed = |source| Error::Write { path: part.clone(), source };
@@ -47,7 +47,7 @@ pub(crate) fn write(
     }
     fs::create_dir_all(&part).map_err(failed)?;
     let path = part.join(TENSORS);
-    candle_core::safetensors::save(&tensors, &path)
+    candle_core::safetensors::save(tensors, &path)
         .map_err(|source| Error::Tensor { stage: "writing a checkpoint", source })?;
     let file =
         StateFile { settings: settings.clone(), state: state.clone(), sha256: digest_of(&path)? };
@@ -156,7 +156,7 @@ mod tests {
         let state = State { step, ..State::default() };
         let settings = Settings::default().with("seed", &seed);
         let tensor = Tensor::new(&[step as f32, 0.5], &Device::Cpu).unwrap();
-        write(folder, &settings, &state, HashMap::from([("a".to_owned(), tensor)])).unwrap();
+        write(folder, &settings, &state, &HashMap::from([("a".to_owned(), tensor)])).unwrap();
     }
 
     fn load(folder: &Path, seed: u64) -> Result<(Option<Checkpoint>, Vec<String>)> {

@@ -214,7 +214,7 @@ impl<'t> Trainer<'t> {
         tensors.extend(best.map(|(name, tensor)| (format!("{BEST}{name}"), tensor)));
         let state = self.optimizer.state()?.into_iter();
         tensors.extend(state.map(|(name, tensor)| (format!("{OPTIMIZER}{name}"), tensor)));
-        checkpoint::write(self.folder.path(), &self.settings, &self.state, tensors)
+        checkpoint::write(self.folder.path(), &self.settings, &self.state, &tensors)
     }
 
     fn resume(&mut self, on_event: OnEvent<'_>) -> Result<()> {
