@@ -128,6 +128,13 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// Another process trains into the folder.
+    #[error("another process is training into {}", path.display())]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+    },
+
     /// A folder holds the training of other settings.
     #[error(
         "{} holds a training with {setting} {was}, this one has {now} (repeat the old command to go \

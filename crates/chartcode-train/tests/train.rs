@@ -152,6 +152,8 @@ fn a_coder_learns_and_its_bundle_codes_and_explains() {
     assert!(mean(&watch.losses[50..]) < 0.7 * mean(&watch.losses[..5]), "{:?}", watch.losses);
     assert!(summary.dev["map"] > watch.judged[0]["map"] + 0.1, "{:?}", watch.judged);
     assert_eq!((summary.charts, summary.dev_charts, summary.steps), (8, 8, 60));
+    assert_eq!(summary.shared_charts, 8);
+    assert!(watch.notes.iter().any(|note| note.contains("too good")), "{:?}", watch.notes);
     assert!(summary.cut_charts > 0 && watch.notes.iter().any(|note| note.contains("200 tokens")));
     let bundle = Bundle::open(&summary.bundle).unwrap();
     let manifest = bundle.manifest();

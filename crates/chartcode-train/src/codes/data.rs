@@ -1,5 +1,6 @@
 //! Labelled charts as windows with labels.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use chartcode::{Chart, ChartCutter};
@@ -132,6 +133,12 @@ fn explained(mut issue: DataIssue) -> DataIssue {
     };
     what.clone_into(&mut issue.what);
     issue
+}
+
+/// How many of the held-out charts have the id of a training chart.
+pub(super) fn shared(charts: &[Example], dev: &[Example]) -> usize {
+    let ids: HashSet<&str> = charts.iter().map(|chart| chart.id.as_str()).collect();
+    dev.iter().filter(|chart| ids.contains(chart.id.as_str())).count()
 }
 
 /// Keeps of each chart the windows within so many tokens, at least one; gives how many charts lost

@@ -118,6 +118,8 @@ pub struct CodesSummary {
     pub charts: usize,
     /// Charts that were judged by.
     pub dev_charts: usize,
+    /// Charts of those with the id of a training chart: figures are too good by them.
+    pub shared_charts: usize,
     /// Training charts longer than the limit, of which only the beginning was learnt from.
     pub cut_charts: usize,
     /// Tokens of those that were not.
@@ -183,6 +185,11 @@ fn train(
         let what = format!("{cut_charts} training charts have more than {most} tokens");
         note(on_event, format!("{what}: {cut_tokens} tokens behind are not learnt from"))?;
     }
+    let shared_charts = data::shared(&charts, &dev_charts);
+    if shared_charts > 0 {
+        let what = "held-out charts have the id of a training chart";
+        note(on_event, format!("{shared_charts} {what}: held-out figures are too good by them"))?;
+    }
     tell_issues(&train, "training", &mut *on_event)?;
     tell_issues(&dev, "held-out", &mut *on_event)?;
     if let Some(head) = &bundle.manifest().head {
@@ -200,6 +207,7 @@ fn train(
         system: labels.system.clone(),
         charts: task.charts.len(),
         dev_charts: task.dev.len(),
+        shared_charts,
         cut_charts,
         cut_tokens,
         issues: train.issues(),

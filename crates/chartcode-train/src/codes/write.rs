@@ -93,7 +93,7 @@ impl Writing<'_> {
              - labels: {labels} of {system} ({code_set})\n\
              - training charts: {charts}; {cut} of them longer than {most} tokens, of which {lost} \
              tokens were not learnt from\n\
-             - held-out charts: {dev}\n\
+             - held-out charts: {dev}, {shared} of them with the id of a training chart\n\
              - steps: {steps} of {batch} charts, the weights of step {best} kept (highest MAP)\n\
              - loss: binary cross-entropy, label smoothing {smoothing}, R-drop {r_drop}\n\
              - held-out figures during training: {figures}\n\
@@ -113,6 +113,7 @@ impl Writing<'_> {
             most = options.most_tokens,
             lost = summary.cut_tokens,
             dev = summary.dev_charts,
+            shared = summary.shared_charts,
             steps = summary.steps,
             batch = options.batch,
             best = summary.best_step,

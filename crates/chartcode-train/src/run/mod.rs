@@ -15,42 +15,55 @@ pub(crate) use event::{note, tell};
 pub(crate) use settings::{Settings, digest_of};
 pub(crate) use trainer::{Dev, StepLoss, Task, Trainer, finish};
 
+use std::fs::{File, TryLockError};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// The folder of a training and what is in it.
-#[derive(Clone, Debug)]
-pub(crate) struct RunFolder(PathBuf);
+/// The folder of a training and what is in it, for one process at a time.
+#[derive(Debug)]
+pub(crate) struct RunFolder {
+    path: PathBuf,
+    /// Locked until it is closed, by whatever end the process comes to.
+    _lock: File,
+}
+
+const BUNDLE: &str = "bundle";
+const LOCK: &str = "train.lock";
 
 impl RunFolder {
     /// The folder, made if it is not there; refused where it holds a finished training.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let folder = Self(path.to_owned());
-        if folder.bundle().exists() {
-            return Err(Error::Exists { path: folder.bundle() });
+        let bundle = path.join(BUNDLE);
+        if bundle.exists() {
+            return Err(Error::Exists { path: bundle });
         }
-        let made = std::fs::create_dir_all(path);
-        made.map_err(|source| Error::Write { path: path.to_owned(), source })?;
-        Ok(folder)
+        let failed = |source| Error::Write { path: path.to_owned(), source };
+        std::fs::create_dir_all(path).map_err(failed)?;
+        let lock = File::create(path.join(LOCK)).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(Error::Busy { path: path.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// The bundle that training ends with.
     pub(crate) fn bundle(&self) -> PathBuf {
-        self.0.join("bundle")
+        self.path.join(BUNDLE)
     }
 
     fn log(&self) -> PathBuf {
-        self.0.join("train.jsonl")
+        self.path.join("train.jsonl")
     }
 
     fn plot(&self) -> PathBuf {
-        self.0.join("train.svg")
+        self.path.join("train.svg")
     }
 }
 
@@ -74,4 +87,18 @@ pub(crate) fn on_threads<T: Send>(
         .build()
         .map_err(|source| Error::Threads { threads, source })?
         .install(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_one_trainings_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = RunFolder::open(folder.path()).unwrap();
+        assert!(matches!(RunFolder::open(folder.path()), Err(Error::Busy { .. })));
+        drop(first);
+        assert!(RunFolder::open(folder.path()).is_ok());
+    }
 }

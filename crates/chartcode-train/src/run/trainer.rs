@@ -264,7 +264,9 @@ const OPTIMIZER: &str = "optimizer.";
 
 /// Removes the checkpoints of a training whose result was written.
 pub(crate) fn finish(folder: &RunFolder) -> Result<()> {
-    checkpoint::remove_all(folder.path())
+    checkpoint::remove_all(folder.path())?;
+    let path = folder.path().join(super::LOCK);
+    std::fs::remove_file(&path).map_err(|source| Error::Write { path, source })
 }
 
 impl LoopOptions {
