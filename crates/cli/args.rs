@@ -8,6 +8,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use crate::eval_args::{AgreeArgs, CompareArgs, EvalArgs, TuneArgs};
 pub(crate) use crate::import_args::ImportArgs;
+pub(crate) use crate::train_args::TrainArgs;
 
 /// Codes clinical charts on your own machine: text in, medical codes with evidence out.
 ///
@@ -41,6 +42,8 @@ pub(crate) enum Command {
     Agree(AgreeArgs),
     /// Fit thresholds and calibration on labelled charts: a new version of a bundle.
     Tune(TuneArgs),
+    /// Train an encoder, or an encoder with a head, on your own data.
+    Train(TrainArgs),
     /// Turn a published checkpoint into a bundle.
     Import(ImportArgs),
     /// Say what a bundle is made of and verify its checksums.

@@ -11,6 +11,7 @@ mod input;
 mod journal;
 mod output;
 mod progress;
+mod train_args;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => commands::compare::run(&args),
         Command::Agree(args) => commands::agree::run(&args),
         Command::Tune(args) => commands::tune::run(&args),
+        Command::Train(args) => commands::train::run(&args),
         Command::Import(args) => commands::import::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Completions(args) => commands::completions::run(&args),

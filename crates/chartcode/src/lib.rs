@@ -29,6 +29,7 @@ mod bundle;
 mod chart;
 mod code_batch;
 mod cuts;
+mod cutter;
 mod decide;
 mod embedding;
 mod encoder;
@@ -55,13 +56,14 @@ pub use attribution::TokenSupport;
 pub use bundle::{
     AcceptPromise, Bundle, BundleChanges, DataSource, FORMAT as BUNDLE_FORMAT, Findings, Import,
     ImportOptions, KeyProblems, LabelSource, Labels, Manifest, NOT_STATED, PickleError, Precision,
-    Tuned,
+    Trained, TrainedLabels, TrainedTensor, Tuned,
 };
 pub use chart::Chart;
 pub use code_batch::CodeBatch;
+pub use cutter::{ChartCutter, ChartWindows};
 pub use decide::{Decision, Thresholds};
 pub use embedding::{Embedding, WindowEmbedding};
-pub use encoder::{Activation, Config, Encoder, Family};
+pub use encoder::{Activation, Config, Encoder, EncoderTensor, Family};
 pub use engine::Engine;
 pub use error::{Error, Result};
 pub use evidence::{Evidence, Quote};

@@ -74,14 +74,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn open(path: &Path, source: &SourceArgs) -> anyhow::Result<Self> {
-        let options = GoldOptions {
-            layout: source.layout,
-            notes: source.notes.clone(),
-            system: source.gold_system.clone(),
-            lang: source.lang.clone(),
-            columns: columns(&source.columns)?,
-        };
-        let charts = chartcode_eval::open_gold(path, &options)?;
+        let charts = chartcode_eval::open_gold(path, &options(source)?)?;
         let splits = source.splits.as_deref().map(Splits::read).transpose()?;
         Ok(Self { charts, splits, split: source.split.clone(), other_splits: 0 })
     }
@@ -117,6 +110,17 @@ impl Iterator for Reader {
             }
         }
     }
+}
+
+/// How a source is to be read.
+pub(crate) fn options(source: &SourceArgs) -> anyhow::Result<GoldOptions> {
+    Ok(GoldOptions {
+        layout: source.layout,
+        notes: source.notes.clone(),
+        system: source.gold_system.clone(),
+        lang: source.lang.clone(),
+        columns: columns(&source.columns)?,
+    })
 }
 
 /// The names of columns from `what=name` pairs.

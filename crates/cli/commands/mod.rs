@@ -11,6 +11,7 @@ pub(crate) mod import;
 pub(crate) mod inspect;
 mod labels;
 pub(crate) mod scores;
+pub(crate) mod train;
 pub(crate) mod tune;
 
 use std::path::{Path, PathBuf};

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 
 /// The label file of an imported bundle.
 pub(super) const LABELS: &str = "labels.tsv";
-const WEIGHTS: &str = "model.safetensors";
+pub(super) const WEIGHTS: &str = "model.safetensors";
 
 /// How a bundle stores its weights. They are computed with in f32 whatever this is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -103,6 +103,22 @@ impl Labels {
         Ok(labels)
     }
 
+    /// Labels of these codes and titles, in this order; `path` is for errors.
+    pub(super) fn from_rows(path: &Path, rows: &[(String, String)]) -> Result<Self> {
+        let mut labels = Self::default();
+        for (code, title) in rows {
+            let is_cell = |text: &str| !text.contains(['\t', '\n', '\r']);
+            if code.is_empty() || !is_cell(code) || !is_cell(title) {
+                let problem =
+                    format!("label {} has no code, or a tab or line end in it", labels.len());
+                return Err(inconsistent(path, problem));
+            }
+            labels.push(code, title);
+        }
+        labels.check_unique(path)?;
+        Ok(labels)
+    }
+
     /// As a label file.
     pub(crate) fn to_tsv(&self) -> String {
         format!("code\ttitle\n{}", self.text)

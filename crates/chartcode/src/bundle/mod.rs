@@ -14,6 +14,7 @@ mod manifest;
 mod pickle;
 mod problems;
 mod tokenizer_files;
+mod trained;
 mod tuned;
 mod version;
 pub(crate) mod weights;
@@ -30,10 +31,11 @@ pub use labels::Labels;
 pub use manifest::{DataSource, FORMAT, LabelSource, Manifest, NOT_STATED};
 pub use pickle::PickleError;
 pub use problems::KeyProblems;
+pub use trained::{Trained, TrainedLabels, TrainedTensor};
 pub use tuned::{AcceptPromise, Tuned};
 pub use version::BundleChanges;
 
-use crate::encoder::{Config, Encoder};
+use crate::encoder::{self, Config, Encoder, EncoderTensor};
 use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::tokens::Tokenizer;
@@ -160,6 +162,12 @@ impl Bundle {
         &self.label_thresholds
     }
 
+    /// The tokenizer, and the special tokens that enclose a window.
+    #[must_use]
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
     /// Vocabulary entries of the tokenizer.
     #[must_use]
     pub fn vocabulary_size(&self) -> usize {
@@ -188,6 +196,35 @@ impl Bundle {
             weights.keys().into_iter().map(|key| (key.to_owned(), shape(key))).collect()
         };
         files.into_iter().flatten().flat_map(tensors).collect()
+    }
+
+    /// Every tensor of the encoder, widened to f32, in the order of the forward pass.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where the encoder is not [`Config::is_bert_like`],
+    /// [`Error::Checkpoint`] with all the tensors that do not fit.
+    pub fn encoder_tensors(&self) -> Result<Vec<EncoderTensor>> {
+        if !self.config.is_bert_like() {
+            return Err(Error::Unsupported {
+                path: self.path.join(CONFIG),
+                field: "model_type",
+                value: self.config.model_type.clone(),
+                supported: "for training: bert, roberta, xlm-roberta, camembert, electra, \
+                            distilbert",
+            });
+        }
+        encoder::read_tensors(&self.encoder_weights, &self.config)
+    }
+
+    /// The encoder alone, on the CPU.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] with all the tensors that do not fit.
+    pub fn encoder(&self) -> Result<Encoder> {
+        let device = candle_core::Device::Cpu;
+        let encoder = Encoder::load(&self.encoder_weights, self.config.clone(), &device)?;
+        self.encoder_weights.finish()?;
+        Ok(encoder)
     }
 
     /// Builds the encoder and the head, and tells of all the tensors that do not fit at once.

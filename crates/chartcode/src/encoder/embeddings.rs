@@ -110,7 +110,7 @@ impl Projection {
 
 impl Positions {
     /// The position of each token of a window.
-    fn of(self, ids: &[u32]) -> Vec<u32> {
+    pub(super) fn of(self, ids: &[u32]) -> Vec<u32> {
         match self {
             Self::FromZero | Self::None => (0..ids.len() as u32).collect(),
             Self::BehindPadding(padding) => {

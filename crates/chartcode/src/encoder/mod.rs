@@ -12,6 +12,7 @@ mod fields;
 mod layer;
 mod layout;
 mod linear;
+mod tensors;
 mod transformer;
 mod words;
 
@@ -21,6 +22,8 @@ pub use config::{Activation, Config};
 pub use family::Family;
 pub(crate) use layout::Keys;
 pub(crate) use linear::{Linear, Norm, NormSpec};
+pub use tensors::EncoderTensor;
+pub(crate) use tensors::read as read_tensors;
 pub(crate) use words::{WordKind, synthesise as synthesise_word_config};
 
 use crate::bundle::weights::Weights;
