@@ -263,7 +263,7 @@ mod tests {
         for (key, var) in encoder.parameters() {
             let (at, gradient) = (var.copy().unwrap(), &gradients[&key]);
             let direction = (gradient / f64::from(norm(gradient).max(1e-6))).unwrap();
-            let step = 1e-2;
+            let step = 2e-3;
             let loss_at = |factor: f64| {
                 var.set(&(&at + (&direction * factor).unwrap()).unwrap()).unwrap();
                 let mut dropout = Dropout::new(9);
@@ -274,7 +274,7 @@ mod tests {
             let slope = (loss_at(step) - loss_at(-step)) / (2.0 * step);
             var.set(&at).unwrap();
             let expected = f64::from(norm(gradient));
-            assert!((slope - expected).abs() < 0.01 * expected + 2e-3, "{key} {slope} {expected}");
+            assert!((slope - expected).abs() < 0.01 * expected + 5e-3, "{key} {slope} {expected}");
         }
     }
 }

@@ -108,7 +108,7 @@ mod tests {
             seed in 0_u32..1000,
         ) {
             let columns = columns * LANES;
-            let number = |i: usize| ((i as u32 * 2_654_435_761 + seed) >> 20) as f32 / 2048.0 - 1.0;
+            let number = |i: usize| ((i as u32).wrapping_mul(2_654_435_761).wrapping_add(seed) >> 20) as f32 / 2048.0 - 1.0;
             let a: Vec<f32> = (0..rows * depth).map(number).collect();
             let b: Vec<f32> = (0..depth * columns).map(|i| number(i + 77)).collect();
             let plain = Left::new(&a, (rows, depth), depth);
