@@ -23,7 +23,7 @@ class Chart:
     ids: np.ndarray  # token ids, special tokens left out
     spans: list[Span]
     vectors: np.ndarray  # [spans, hidden], mean hidden states
-    gold: set[str]  # dotted, upper case
+    gold: set[str] = field(default_factory=set)  # dotted, upper case
     passages: list[tuple[str, np.ndarray]] = field(default_factory=list)  # code, mean hidden state
 
 
@@ -48,33 +48,42 @@ def read_mentions(file: Path) -> dict[str, list[tuple[str, int, int]]]:
 
 
 def load(file: Path, mentions: Path | None, tokenizer, encoder: Encoder, spanner: Spanner, window: dict) -> list[Chart]:
-    """Every chart of a file, encoded."""
-    cls, sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+    """Every chart of a file, encoded, with the passages that coders marked."""
+    rows = read(file)
     marked = read_mentions(mentions) if mentions else {}
-    charts, flat, places = [], [], []
-    for name, text, gold in read(file):
+    places = [marked.get(name, []) for name, _, _ in rows]
+    charts, _ = encode([text for _, text, _ in rows], tokenizer, encoder, spanner, window, places)
+    for chart, (_, _, gold) in zip(charts, rows):
+        chart.gold = gold
+    return charts
+
+
+def encode(texts: list[str], tokenizer, encoder: Encoder, spanner: Spanner, window: dict, marked: list | None = None) -> tuple[list[Chart], list[list[int]]]:
+    """The charts of some texts, and the token ids of all their windows, [CLS] and [SEP] included."""
+    cls, sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+    charts: list[Chart] = []
+    flat, places = [], []
+    for number, text in enumerate(texts):
         tokens = tokenise(tokenizer, text)
         ids = np.array([t.id for t in tokens], np.int64)
-        charts.append((ids, gold, [], [], []))
+        charts.append(Chart(ids, [], np.zeros((0, 0), np.float32)))
         for start, end in windows(text, tokens, **window):
             flat.append([cls, *ids[start:end].tolist(), sep])
             inside = []
-            for code, left, right in marked.get(name, []):
+            for code, left, right in marked[number] if marked else []:
                 touched = [i for i in range(start, end) if tokens[i].start < right and tokens[i].end > left]
                 if touched and tokens[touched[0]].start <= left + 1:
                     inside.append((code, touched[0], touched[-1] + 1))
-            places.append((len(charts) - 1, start, end, inside))
+            places.append((number, start, end, inside))
     order: list = [None] * len(flat)
     for index, states in encoder.run(flat):
         order[index] = states
-    for (owner, start, end, inside), ids, states in zip(places, flat, order):
-        _, _, spans, vectors, passages = charts[owner]
+    vectors: list[list[np.ndarray]] = [[] for _ in charts]
+    for (number, start, end, inside), ids, states in zip(places, flat, order):
         for a, b in spanner.spans(ids):
-            spans.append(Span(start + a - 1, start + b - 1, start, end))
-            vectors.append(states[a:b].mean(axis=0))
-        passages += [(code, states[a - start + 1 : b - start + 1].mean(axis=0)) for code, a, b in inside]
-    hidden = order[0].shape[1]
-    return [
-        Chart(ids, spans, np.stack(vectors).astype(np.float32) if vectors else np.zeros((0, hidden), np.float32), gold, passages)
-        for ids, gold, spans, vectors, passages in charts
-    ]
+            charts[number].spans.append(Span(start + a - 1, start + b - 1, start, end))
+            vectors[number].append(states[a:b].mean(axis=0))
+        charts[number].passages += [(code, states[a - start + 1 : b - start + 1].mean(axis=0)) for code, a, b in inside]
+    for chart, own in zip(charts, vectors):
+        chart.vectors = np.array(own, np.float32).reshape(len(own), order[0].shape[1])
+    return charts, flat

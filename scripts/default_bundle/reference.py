@@ -26,6 +26,7 @@ from tokenizers import Tokenizer
 import charts
 import head
 from encoder import Encoder
+from rerank import FEATURES, Reranker
 from windows import Spanner, SpanRule
 
 CHARTS = {
@@ -67,21 +68,40 @@ def load_rule(spans: dict) -> SpanRule:
     return SpanRule(**words, grams=tuple(tuple(g) for g in spans["grams"]))
 
 
-def answer(text: str, tokenizer, encoder: Encoder, tensors: dict, manifest: dict, labels: list[list[str]]) -> dict:
-    window = {key: manifest["windows"][key] for key in ("max_tokens", "overlap")}
-    spanner = Spanner(load_rule(manifest["head"]["spans"]), tokenizer.get_vocab())
-    ids = charts.window_ids(tokenizer, text, **window)
-    raw = charts.embed([text], tokenizer, encoder, spanner, **window)[0]
-    units = head.project(raw, tensors["projection.weight"], tensors["projection.bias"])
-    terms = tensors["term.weight"].astype(np.float32) * tensors["term.weight_scale"][:, None]
-    constants = manifest["head"]
-    best, margin = head.match(units, terms, tensors["concept.offsets"], tensors["concept.prior"], constants["temperature"])
-    scores = constants["scale"] * best + constants["competition"] * margin
-    logits = scores[tensors["label.concept"]] + tensors["label.bias"]
+class Judge:
+    """The bundle in Python."""
+
+    def __init__(self, bundle: Path) -> None:
+        self.manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
+        self.tokenizer = Tokenizer.from_file(str(bundle / "tokenizer.json"))
+        self.encoder = Encoder.load(bundle / "model.safetensors", bundle / "config.json")
+        self.tensors = load_file(bundle / "head.safetensors")
+        self.window = {key: self.manifest["windows"][key] for key in ("max_tokens", "overlap")}
+        self.spanner = Spanner(load_rule(self.manifest["head"]["spans"]), self.tokenizer.get_vocab())
+        second = self.manifest["head"]["rerank"]
+        if second["features"] != list(FEATURES):
+            raise SystemExit("the bundle's features are not those of rerank.py")
+        self.floor = second["floor"]
+        self.reranker = Reranker(self.tensors, second["candidates"])
+
+    def logits(self, chart: charts.Chart) -> np.ndarray:
+        """One a label."""
+        t = self.tensors
+        units = head.project(chart.vectors, t["projection.weight"], t["projection.bias"])
+        _, scores = self.reranker.similarities(units)
+        concepts = self.floor + scores.max(axis=1) + t["concept.head_start"]
+        chosen, rows = self.reranker.features(units, chart.spans, chart.ids)
+        concepts[chosen] = self.reranker.forest(rows)
+        return concepts[t["label.concept"]] + t["label.bias"]
+
+
+def answer(judge: Judge, text: str, labels: list[list[str]]) -> dict:
+    chart, windows = charts.encode([text], judge.tokenizer, judge.encoder, judge.spanner, judge.window)
+    logits = judge.logits(chart[0])
     first = np.argsort(-logits, kind="stable")[:50]
     return {
         "text": text,
-        "windows": [{"ids": i, "spans": spanner.spans(i)} for i in ids],
+        "windows": [{"ids": i, "spans": judge.spanner.spans(i)} for i in windows],
         "labels": [{"code": labels[i][0], "title": labels[i][1], "logit": float(logits[i])} for i in first],
     }
 
@@ -92,13 +112,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("reference.json"))
     options = parser.parse_args()
     torch.set_num_threads(1)
-    manifest = json.loads((options.bundle / "manifest.json").read_text(encoding="utf-8"))
-    tokenizer = Tokenizer.from_file(str(options.bundle / "tokenizer.json"))
-    encoder = Encoder.load(options.bundle / "model.safetensors", options.bundle / "config.json")
-    tensors = load_file(options.bundle / "head.safetensors")
+    judge = Judge(options.bundle)
     with gzip.open(options.bundle / "labels.tsv.gz", "rt", encoding="utf-8") as lines:
         labels = [line.rstrip("\n").split("\t") for line in lines][1:]
-    answers = {name: answer(text, tokenizer, encoder, tensors, manifest, labels) for name, text in CHARTS.items()}
+    answers = {name: answer(judge, text, labels) for name, text in CHARTS.items()}
     options.out.write_text(json.dumps(answers, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
