@@ -205,3 +205,10 @@ impl<'a> Gathered<'a> {
         best.1
     }
 }
+
+#[cfg(test)]
+impl Seen {
+    pub(super) fn with_similarity(best: f32) -> Self {
+        Self { best, ..Self::NOTHING }
+    }
+}

@@ -93,3 +93,20 @@ impl Facts {
         self.traits[concept * TRAITS + which as usize]
     }
 }
+
+#[cfg(test)]
+impl Facts {
+    /// Concepts of which only categories and subtrees matter.
+    pub(super) fn of_categories(category: Vec<u32>, subtree_end: Vec<u32>) -> Self {
+        let zeros = vec![0.0; category.len()];
+        Self {
+            kinds: Vec::new(),
+            head_start: zeros.clone(),
+            log_count: zeros.clone(),
+            log_category_count: zeros,
+            traits: vec![0.0; category.len() * TRAITS],
+            category,
+            subtree_end,
+        }
+    }
+}

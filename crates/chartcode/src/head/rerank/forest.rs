@@ -87,3 +87,52 @@ impl Forest {
         node.value
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leaf(value: f32) -> Node {
+        Node { feature: LEAF, threshold: 0.0, left: 0, right: 0, value }
+    }
+
+    fn split(feature: u32, threshold: f32, left: u32, right: u32) -> Node {
+        Node { feature, threshold, left, right, value: 0.0 }
+    }
+
+    /// x0 ≤ 0.5 ? 1 : (x1 ≤ 2 ? 10 : 100), and a tree of one leaf.
+    fn forest() -> Forest {
+        let nodes = vec![
+            split(0, 0.5, 1, 2),
+            leaf(1.0),
+            split(1, 2.0, 3, 4),
+            leaf(10.0),
+            leaf(100.0),
+            leaf(-0.25),
+        ];
+        Forest { roots: vec![0, 5], nodes }
+    }
+
+    #[test]
+    fn a_row_goes_left_where_it_is_not_above_the_threshold() {
+        let forest = forest();
+        assert_eq!(forest.logit(&[0.5, 9.0]), 0.75);
+        assert_eq!(forest.logit(&[0.6, 2.0]), 9.75);
+        assert_eq!(forest.logit(&[0.6, 2.1]), 99.75);
+    }
+
+    #[test]
+    fn a_walk_that_would_not_end_is_refused() {
+        assert_eq!(forest().contradiction(2), None);
+        assert!(forest().contradiction(1).unwrap().contains("feature 1 of 1"));
+        let mut circle = forest();
+        circle.nodes[2].left = 0;
+        assert!(circle.contradiction(2).unwrap().contains("node 2"));
+        let mut outside = forest();
+        outside.nodes[0].right = 6;
+        assert!(outside.contradiction(2).unwrap().contains("node 0"));
+        let mut rootless = forest();
+        rootless.roots.push(6);
+        assert!(rootless.contradiction(2).unwrap().contains("node 6 of 6"));
+    }
+}

@@ -185,3 +185,50 @@ fn mark(marks: &mut [bool], words: &[u32], value: bool) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words 0..6 weigh 0, 1, 2, 4, 8, 16; term 0 has words 1 and 3, term 1 words 4 and 5, term 2 none.
+    fn lexicon() -> Lexicon {
+        Lexicon {
+            weights: vec![0.0, 1.0, 2.0, 4.0, 8.0, 16.0],
+            offsets: vec![0, 2, 4, 4],
+            words: vec![1, 3, 4, 5],
+        }
+    }
+
+    fn words() -> ChartWords {
+        let mut words = ChartWords::default();
+        words.push(&[1, 2, 0, 3], &(0..4), 2);
+        words.push(&[5, 4], &(4..6), 1);
+        words
+    }
+
+    #[test]
+    fn shares_are_weighed_by_rarity() {
+        let (lexicon, words) = (lexicon(), words());
+        let mut readings = Readings::new(&lexicon, &words);
+        let overlap = readings.overlap(0..2, 0, 1, &(1..4));
+        let near = |a: f32, b: f32| (a - b).abs() < 1e-5;
+        assert!(near(overlap.span, 4.0 / 5.0));
+        assert!(near(overlap.window, 1.0));
+        assert!(near(overlap.chart, 1.0));
+        assert!(near(overlap.any_term, 1.0));
+        assert!(near(overlap.covered, 4.0 / 6.0));
+        assert!(near(overlap.mass, 5.0));
+        // The other window: marks of the first are gone.
+        let overlap = readings.overlap(0..2, 0, 2, &(4..5));
+        assert_eq!((overlap.span, overlap.window), (0.0, 0.0));
+        assert!(near(overlap.chart, 1.0) && near(overlap.any_term, 1.0));
+        assert_eq!(words.tokens(), 6);
+    }
+
+    #[test]
+    fn a_concept_without_descriptions_has_no_words() {
+        let (lexicon, words) = (lexicon(), words());
+        let overlap = Readings::new(&lexicon, &words).overlap(2..3, u32::MAX, 0, &(0..1));
+        assert_eq!(overlap, Overlap::default());
+    }
+}

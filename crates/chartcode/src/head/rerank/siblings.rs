@@ -51,3 +51,30 @@ fn finer(facts: &Facts, concepts: &[u32], seen: &[Seen], (k, members): (usize, &
         .reduce(f32::max)
         .unwrap_or(0.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Concepts 0 (E11), 1 (E11.2), 2 (E11.9), 3 (I10).
+    fn facts() -> Facts {
+        Facts::of_categories(vec![0, 0, 0, 1], vec![3, 2, 3, 4])
+    }
+
+    #[test]
+    fn candidates_of_a_category_are_compared() {
+        let seen: Vec<Seen> = [0.5, 0.75, 0.25, 0.9].map(Seen::with_similarity).to_vec();
+        let siblings = compare(&facts(), &[0, 1, 2, 3], &seen);
+        assert_eq!(siblings[0], Sibling { rank: 1, count: 3, lead: -0.25, finer: 0.75 });
+        assert_eq!(siblings[1], Sibling { rank: 0, count: 3, lead: 0.25, finer: 0.0 });
+        assert_eq!(siblings[2], Sibling { rank: 2, count: 3, lead: -0.5, finer: 0.0 });
+        assert_eq!(siblings[3], Sibling { rank: 0, count: 1, lead: 0.0, finer: 0.0 });
+    }
+
+    #[test]
+    fn of_equal_candidates_the_first_is_ahead() {
+        let seen: Vec<Seen> = [0.5, 0.5].map(Seen::with_similarity).to_vec();
+        let siblings = compare(&facts(), &[1, 2], &seen);
+        assert_eq!((siblings[0].rank, siblings[1].rank), (0, 1));
+    }
+}
