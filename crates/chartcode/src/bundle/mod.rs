@@ -17,6 +17,7 @@ mod tokenizer_files;
 mod tuned;
 mod version;
 pub(crate) mod weights;
+mod with_head;
 mod word_files;
 mod word_heads;
 
@@ -32,6 +33,7 @@ pub use pickle::PickleError;
 pub use problems::KeyProblems;
 pub use tuned::{AcceptPromise, Tuned};
 pub use version::BundleChanges;
+pub use with_head::{BundleHead, HeadTensor};
 
 use crate::encoder::{Config, Encoder};
 use crate::error::{Error, Result};
