@@ -8,6 +8,8 @@ mod bundles;
 mod cli;
 /// Evaluation, comparison, agreement and tuning as users call them.
 mod eval;
+/// `chartcode fit`, end to end on synthetic charts.
+mod fit;
 /// `chartcode import`, from folders, pickles and a hub.
 mod import;
 /// Tokens, hidden states, vectors and logits against PyTorch and Transformers.

@@ -7,6 +7,7 @@ use chartcode::{Device, EvidenceKind, Options};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use crate::eval_args::{AgreeArgs, CompareArgs, EvalArgs, TuneArgs};
+pub(crate) use crate::fit_args::FitArgs;
 pub(crate) use crate::import_args::ImportArgs;
 pub(crate) use crate::train_args::TrainArgs;
 
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Say how far two coders agree.
     Agree(AgreeArgs),
+    /// Learn a site's own codes from its own charts: a new head on a bundle's encoder.
+    Fit(FitArgs),
     /// Fit thresholds and calibration on labelled charts: a new version of a bundle.
     Tune(TuneArgs),
     /// Train an encoder, or an encoder with a head, on your own data.

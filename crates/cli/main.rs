@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod eval_args;
 mod failures;
+mod fit_args;
 #[cfg(feature = "hub")]
 mod hub;
 mod import_args;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Eval(args) => commands::eval::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
         Command::Agree(args) => commands::agree::run(&args),
+        Command::Fit(args) => commands::fit::run(&args),
         Command::Tune(args) => commands::tune::run(&args),
         Command::Train(args) => commands::train::run(&args),
         Command::Import(args) => commands::import::run(&args),

@@ -35,6 +35,16 @@ impl Progress {
         Self::new(None, quiet)
     }
 
+    /// A bar over a number of equal pieces of work.
+    pub(crate) fn of_work(pieces: usize, quiet: bool) -> Self {
+        Self::new(Some(pieces as u64), quiet)
+    }
+
+    /// One more piece of work is done.
+    pub(crate) fn advance(&self) {
+        self.bar.inc(1);
+    }
+
     /// Says what is being done now.
     pub(crate) fn step(&self, what: &'static str) {
         self.bar.set_message(what);

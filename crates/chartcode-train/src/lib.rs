@@ -6,6 +6,7 @@ mod contrastive;
 mod dropout;
 mod encoder;
 mod error;
+pub mod fit;
 mod gradients;
 pub mod loss;
 /// Operations with gradients.

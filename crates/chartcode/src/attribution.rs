@@ -33,7 +33,7 @@ pub(crate) fn token_support(
 ) -> Result<Option<Vec<TokenSupport>>> {
     engine.check_label(label)?;
     engine.answer(chart, |engine, _, prepared, scored| {
-        if matches!(scored.state, State::Description(_)) {
+        if matches!(scored.state, State::Description(_) | State::Linear(_)) {
             return Ok(None);
         }
         let mut support = Vec::new();

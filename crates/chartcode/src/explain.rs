@@ -12,6 +12,7 @@ use crate::options::EvidenceKind;
 use crate::passages::Strongest;
 use crate::prepare::Prepared;
 use crate::span::Span;
+use crate::weighed;
 
 /// A chart's logits and the passages behind some of its labels.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -41,6 +42,8 @@ pub(crate) fn evidence(
     let support = |label| passages(engine, label, spans, head.support(&scored.state, label));
     let passages: Vec<Vec<Passage>> = if matches!(scored.state, State::Description(_)) {
         labels.iter().map(|&label| support(label)).collect()
+    } else if matches!(scored.state, State::Linear(_)) {
+        weighed::passages(engine, chart.text(), prepared, scored, labels)?
     } else {
         let mut strongest = vec![Strongest::new(kind); labels.len()];
         attribution::each_share(engine, prepared, scored, labels, |place, shares| {

@@ -50,13 +50,14 @@ mod setup;
 mod slow_tokenizer;
 mod span;
 mod tokens;
+mod weighed;
 mod windows;
 
 pub use attribution::TokenSupport;
 pub use bundle::{
-    AcceptPromise, Bundle, BundleChanges, DataSource, FORMAT as BUNDLE_FORMAT, Findings, Import,
-    ImportOptions, KeyProblems, LabelSource, Labels, Manifest, NOT_STATED, PickleError, Precision,
-    Trained, TrainedLabels, TrainedTensor, Tuned,
+    AcceptPromise, Bundle, BundleChanges, BundleHead, DataSource, FORMAT as BUNDLE_FORMAT,
+    Findings, HeadTensor, Import, ImportOptions, KeyProblems, LabelSource, Labels, Manifest,
+    NOT_STATED, PickleError, Precision, Trained, TrainedLabels, TrainedTensor, Tuned,
 };
 pub use chart::Chart;
 pub use code_batch::CodeBatch;
@@ -68,7 +69,7 @@ pub use engine::Engine;
 pub use error::{Error, Result};
 pub use evidence::{Evidence, Quote};
 pub use explain::Explanation;
-pub use head::{Aggregate, Feature, HeadSpec, RerankSpec, SpanRule};
+pub use head::{Aggregate, Feature, HeadSpec, RerankSpec, SpanRule, TextFeatures, TextRule};
 pub use limit::ReadLimit;
 pub use options::{Device, EvidenceKind, Options};
 pub use padding::PaddingMode;

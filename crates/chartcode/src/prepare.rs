@@ -18,6 +18,16 @@ pub(crate) struct Prepared {
     pub(crate) windows: Vec<Window>,
 }
 
+impl Prepared {
+    /// The part of a chart's text that was read: all of it, but for what lies behind a limit.
+    pub(crate) fn read<'t>(&self, text: &'t str) -> &'t str {
+        match self.tokens.spans.last() {
+            Some(last) if self.unread > 0 => &text[..text.ceil_char_boundary(last.end())],
+            _ => text,
+        }
+    }
+}
+
 /// What turns a chart into windows.
 pub(crate) struct Preparation<'a> {
     pub(crate) manifest: &'a Manifest,

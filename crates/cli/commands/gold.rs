@@ -22,9 +22,19 @@ pub(crate) struct Gold {
 
 /// Reads ids and codes of all charts; their text is not kept.
 pub(crate) fn read(args: &GoldArgs, quiet: bool, failures: &Failures) -> anyhow::Result<Gold> {
+    read_from(&args.gold, &args.source, quiet, failures)
+}
+
+/// As [`read`], from a path of another name.
+pub(crate) fn read_from(
+    path: &Path,
+    source: &SourceArgs,
+    quiet: bool,
+    failures: &Failures,
+) -> anyhow::Result<Gold> {
     let progress = Progress::of_steps(quiet);
     progress.step("reading the gold");
-    let mut reader = Reader::open(&args.gold, &args.source)?;
+    let mut reader = Reader::open(path, source)?;
     let mut set = GoldSet::new();
     for chart in reader.by_ref() {
         match chart {
@@ -40,13 +50,13 @@ pub(crate) fn read(args: &GoldArgs, quiet: bool, failures: &Failures) -> anyhow:
     if set.charts().is_empty() {
         bail!(
             "no labelled chart in {}{}",
-            args.gold.display(),
-            args.source.split.as_ref().map_or_else(String::new, |s| format!(" of split {s}"))
+            path.display(),
+            source.split.as_ref().map_or_else(String::new, |s| format!(" of split {s}"))
         );
     }
     Ok(Gold {
         set,
-        name: file_name(&args.gold),
+        name: file_name(path),
         layout: reader.layout(),
         issues: reader.issues(),
         other_splits: reader.other_splits,

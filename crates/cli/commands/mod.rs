@@ -6,6 +6,7 @@ pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod embed;
 pub(crate) mod eval;
+pub(crate) mod fit;
 mod gold;
 pub(crate) mod import;
 pub(crate) mod inspect;

@@ -4,6 +4,7 @@ pub(crate) mod agreement;
 pub(crate) mod comparison;
 mod csv;
 pub(crate) mod evaluation;
+pub(crate) mod fitting;
 mod json;
 mod table;
 pub(crate) mod tuning;

@@ -18,10 +18,7 @@ pub(super) fn write_new(
     names: &[&str],
     write: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<()> {
-    let taken = fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
-    if taken || out.is_file() {
-        return Err(Error::Exists { path: out.to_owned() });
-    }
+    check_new(out)?;
     let mut part = out.as_os_str().to_owned();
     part.push(".part");
     let part = PathBuf::from(part);
@@ -40,6 +37,15 @@ pub(super) fn write_new(
         removed.map_err(|source| Error::Write { path: out.to_owned(), source })?;
     }
     fs::rename(&part, out).map_err(|source| Error::Write { path: out.to_owned(), source })
+}
+
+/// Refuses a folder that has something in it.
+pub(super) fn check_new(out: &Path) -> Result<()> {
+    let taken = fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
+    if taken || out.is_file() {
+        return Err(Error::Exists { path: out.to_owned() });
+    }
+    Ok(())
 }
 
 fn holds_only(folder: &Path, names: &[&str]) -> bool {

@@ -91,13 +91,23 @@ impl Labels {
         path: &Path,
         codes: impl IntoIterator<Item = &'c str>,
     ) -> Result<Self> {
+        let pairs: Vec<(&str, &str)> = codes.into_iter().map(|code| (code, "")).collect();
+        Self::from_pairs(path, &pairs)
+    }
+
+    /// Labels from code and title, in this order; `path` is for errors.
+    pub(super) fn from_pairs(
+        path: &Path,
+        pairs: &[(impl AsRef<str>, impl AsRef<str>)],
+    ) -> Result<Self> {
         let mut labels = Self::default();
-        for code in codes {
-            if code.is_empty() || code.contains(['\t', '\n', '\r']) {
+        for (code, title) in pairs {
+            let (code, title) = (code.as_ref(), title.as_ref());
+            if code.is_empty() || [code, title].iter().any(|s| s.contains(['\t', '\n', '\r'])) {
                 let problem = format!("label {} is empty or has a tab or line end", labels.len());
                 return Err(inconsistent(path, problem));
             }
-            labels.push(code, "");
+            labels.push(code, title);
         }
         labels.check_unique(path)?;
         Ok(labels)

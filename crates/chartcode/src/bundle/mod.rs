@@ -18,6 +18,7 @@ mod trained;
 mod tuned;
 mod version;
 pub(crate) mod weights;
+mod with_head;
 mod word_files;
 mod word_heads;
 
@@ -34,6 +35,7 @@ pub use problems::KeyProblems;
 pub use trained::{Trained, TrainedLabels, TrainedTensor};
 pub use tuned::{AcceptPromise, Tuned};
 pub use version::BundleChanges;
+pub use with_head::{BundleHead, HeadTensor};
 
 use crate::encoder::{self, Config, Encoder, EncoderTensor};
 use crate::error::{Error, Result};

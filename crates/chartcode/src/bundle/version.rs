@@ -145,7 +145,7 @@ fn read_card(path: &Path, expected: &str) -> Result<String> {
 }
 
 /// Copies a file and reads the copy again.
-fn copy(from: &Path, to: &Path, expected: &str) -> Result<()> {
+pub(super) fn copy(from: &Path, to: &Path, expected: &str) -> Result<()> {
     fs::copy(from, to).map_err(|source| {
         if from.is_file() {
             Error::Write { path: to.to_owned(), source }

@@ -18,7 +18,7 @@ use crate::encoder::Encoder;
 use crate::error::{Error, Result};
 use crate::evidence::Evidence;
 use crate::explain::{self, Explanation};
-use crate::head::Head;
+use crate::head::{Head, TextFeatures, TextRule};
 use crate::options::{EvidenceKind, Options};
 use crate::prepare::{Preparation, Prepared};
 use crate::report::{self, CodeReport, ReadStats, Report, Stamp};
@@ -196,8 +196,18 @@ impl Engine {
         self.threads.install(|| Ok(self.preparation().tokens(chart)?.0))
     }
 
+    /// The features that a linear head with this rule reads in a chart, in as much of it as the
+    /// engine reads.
+    ///
+    /// # Errors
+    /// [`Error::Tokenize`], [`Error::NoTokens`].
+    pub fn text_features(&self, chart: &Chart, rule: &TextRule) -> Result<TextFeatures> {
+        self.threads.install(|| Ok(rule.features(self.prepare(chart)?.read(chart.text()))))
+    }
+
     /// What every token of a chart is to a label, special tokens and padding included, in the
-    /// order in which the head reads them; nothing for a description head, which weighs passages.
+    /// order in which the head reads them; nothing for description and linear heads, which weigh
+    /// passages.
     ///
     /// # Errors
     /// As [`Engine::code`]; [`Error::Option`] where there is no such label.

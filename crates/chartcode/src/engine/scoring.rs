@@ -35,7 +35,7 @@ impl Engine {
     /// Steps 4 to 6 for one chart.
     pub(crate) fn score(&self, chart: &Chart, prepared: &Prepared) -> Result<Scored> {
         let head = self.head()?;
-        let mut state = head.start();
+        let mut state = head.start(prepared.read(chart.text()));
         let mut features = Vec::new();
         for segment in segments(&prepared.windows) {
             features = self.segment_features(head, segment)?;
@@ -93,7 +93,7 @@ impl Engine {
         features: Vec<WindowFeatures>,
     ) -> Result<Scored> {
         let head = self.head()?;
-        let mut state = head.start();
+        let mut state = head.start(prepared.read(chart.text()));
         let mut rest = features.as_slice();
         for segment in segments(&prepared.windows) {
             let (own, behind) = rest.split_at(segment.len());
@@ -115,6 +115,9 @@ impl Engine {
 
     /// Encodes windows in batches, on all threads; the features come back in the windows' order.
     fn features(&self, head: &Head, windows: &[&Window]) -> Result<Vec<WindowFeatures>> {
+        if !head.reads_hidden() {
+            return Ok(vec![WindowFeatures::default(); windows.len()]);
+        }
         self.in_batches(windows, |hidden, batch| head.features(hidden, batch))
     }
 

@@ -2,6 +2,7 @@
 
 mod description;
 mod label_attention;
+mod linear;
 mod pooled;
 mod rerank;
 mod running;
@@ -13,6 +14,8 @@ use std::ops::Range;
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
+use linear::{LinearHead, LinearState};
+pub use linear::{TextFeatures, TextRule};
 pub use rerank::{Feature, RerankSpec};
 pub use spans::SpanRule;
 use spans::Spanner;
@@ -23,6 +26,7 @@ use crate::batch::Window;
 use crate::bundle::Bundle;
 use crate::encoder::Encoder;
 use crate::error::Result;
+use crate::span::Span;
 use description::{Constants, DescriptionHead, DescriptionState};
 use label_attention::{LabelAttention, LabelState, Sizes};
 pub(crate) use pooled::PooledLayout;
@@ -84,6 +88,18 @@ pub enum HeadSpec {
     },
     /// GKI-ICD (2025): as PLM-CA with an output vector and a bias for each label.
     GkiIcd,
+    /// A weight a label for each word run of the chart and for the mean of its windows' vectors:
+    /// what `chartcode fit` makes of a site's own charts.
+    ///
+    /// `logit_l = b_l + Σ_f w_fl [f in the chart] + v_l · mean of u_i`, where f are the features of
+    /// `text` and `u_i` is window i's mean hidden state scaled to length 1.
+    Linear {
+        /// Which word runs are features; none where only the encoder's vectors are weighed.
+        #[serde(default)]
+        text: Option<TextRule>,
+        /// Whether the encoder's vectors are weighed; where they are not, nothing is encoded.
+        pooled: bool,
+    },
 }
 
 /// How the logits of a chart's windows become the chart's.
@@ -121,12 +137,17 @@ impl HeadSpec {
             Self::Caml => "CAML (label attention)",
             Self::PlmCa { .. } => "PLM-CA (cross-attention from labels)",
             Self::GkiIcd => "GKI-ICD (cross-attention from labels, a classifier a label)",
+            Self::Linear { text: Some(_), pooled: true } => {
+                "linear (word runs and the encoder's vectors)"
+            }
+            Self::Linear { text: Some(_), pooled: false } => "linear (word runs)",
+            Self::Linear { text: None, .. } => "linear (the encoder's vectors)",
         }
     }
 
     /// Whether the head's tensors are in a file of their own.
     pub(crate) fn has_own_file(&self) -> bool {
-        matches!(self, Self::Description { .. })
+        matches!(self, Self::Description { .. } | Self::Linear { .. })
     }
 
     /// Whether the head weighs single tokens of the whole chart.
@@ -141,6 +162,10 @@ impl HeadSpec {
                 Err(format!("head.scale is {scale}: it must be positive"))
             }
             Self::Description { rerank: Some(rerank), .. } => rerank.check(),
+            Self::Linear { text: None, pooled: false } => {
+                Err("head: a linear head needs text or pooled vectors".to_owned())
+            }
+            Self::Linear { text: Some(rule), .. } => rule.check(),
             _ => Ok(()),
         }
     }
@@ -152,6 +177,7 @@ pub(crate) enum Head {
     Description(Box<DescriptionHead>),
     Pooled(PooledHead),
     Label(LabelAttention),
+    Linear(LinearHead),
 }
 
 /// What the head keeps of one window: the spans and, row after row, their features.
@@ -171,6 +197,7 @@ pub(crate) enum State {
     Description(DescriptionState),
     Pooled(PooledState),
     Label(LabelState),
+    Linear(LinearState),
 }
 
 /// A passage that supports a label.
@@ -215,6 +242,13 @@ impl Head {
                 Self::Label(LabelAttention::cross(weights, sizes, *scale, device)?)
             }
             HeadSpec::GkiIcd => Self::Label(LabelAttention::gki(weights, sizes, device)?),
+            HeadSpec::Linear { text, pooled } => {
+                let Some(own) = &bundle.head_weights else {
+                    unreachable!("a linear head's file is read with its bundle")
+                };
+                let sizes = (sizes.labels, sizes.width);
+                Self::Linear(LinearHead::load(own, text.as_ref(), *pooled, sizes)?)
+            }
         }))
     }
 
@@ -243,7 +277,7 @@ impl Head {
     pub(crate) fn spans(&self, cut: &Cut<'_>) -> Vec<PooledSpan> {
         match self {
             Self::Description(head) => head.spans(cut),
-            Self::Pooled(_) | Self::Label(_) => Vec::new(),
+            Self::Pooled(_) | Self::Label(_) | Self::Linear(_) => Vec::new(),
         }
     }
 
@@ -258,15 +292,22 @@ impl Head {
             Self::Description(head) => head.features(hidden, windows),
             Self::Pooled(head) => head.features(hidden, windows),
             Self::Label(head) => head.features(hidden, windows),
+            Self::Linear(_) => linear::window_features(hidden, windows),
         }
     }
 
-    /// The state before the first window of a chart.
-    pub(crate) fn start(&self) -> State {
+    /// Whether windows have to be encoded at all.
+    pub(crate) fn reads_hidden(&self) -> bool {
+        !matches!(self, Self::Linear(head) if !head.reads_hidden())
+    }
+
+    /// The state before the first window of a chart of which `text` is read.
+    pub(crate) fn start(&self, text: &str) -> State {
         match self {
             Self::Description(head) => State::Description(head.start()),
             Self::Pooled(head) => State::Pooled(head.start()),
             Self::Label(head) => State::Label(head.start()),
+            Self::Linear(head) => State::Linear(head.start(text)),
         }
     }
 
@@ -280,6 +321,10 @@ impl Head {
                 Ok(())
             }
             (Self::Label(head), State::Label(state)) => head.absorb(state, windows),
+            (Self::Linear(head), State::Linear(state)) => {
+                head.absorb(state, windows);
+                Ok(())
+            }
             _ => unreachable!("a state goes back to the head that started it"),
         }
     }
@@ -293,6 +338,7 @@ impl Head {
             (Self::Description(head), State::Description(state)) => head.logits(state),
             (Self::Pooled(_), State::Pooled(state)) => Ok(state.logits()),
             (Self::Label(head), State::Label(state)) => Ok(head.logits(state)),
+            (Self::Linear(head), State::Linear(state)) => Ok(head.logits(state)),
             _ => unreachable!("a state goes back to the head that started it"),
         }
     }
@@ -303,6 +349,15 @@ impl Head {
         match (self, state) {
             (Self::Description(head), State::Description(state)) => head.support(state, label),
             (Self::Pooled(_), State::Pooled(state)) => state.support(label),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The word runs that speak for a label, each with where it stands first and what it adds to
+    /// the logit; none from a head that does not read words.
+    pub(crate) fn runs(&self, state: &State, label: usize) -> Vec<(Span, f32)> {
+        match (self, state) {
+            (Self::Linear(head), State::Linear(state)) => head.runs(state, label),
             _ => Vec::new(),
         }
     }
@@ -344,6 +399,10 @@ impl Head {
     ) -> Result<()> {
         match (self, state) {
             (Self::Label(head), State::Label(state)) => head.shares(state, labels, windows, each),
+            (Self::Linear(head), State::Linear(state)) => {
+                head.shares(state, labels, windows, each);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

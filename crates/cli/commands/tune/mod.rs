@@ -4,6 +4,8 @@ mod collect;
 mod fit;
 mod write;
 
+pub(super) use write::calibration;
+
 use std::io::Write as _;
 
 use anyhow::bail;

@@ -29,9 +29,11 @@ pub(super) fn write(
         args.version.clone().unwrap_or_else(|| format!("{}+tuned", bundle.manifest().version));
     let tuned = tuned(gold, &fitted.summary);
     let mut changes = BundleChanges::new(&version);
+    let review = fitted.thresholds.global.probability;
     changes.thresholds = Some(Thresholds {
-        review: fitted.thresholds.global.probability,
-        accept: fitted.summary.accept.as_ref().map(|rule| rule.cut.probability),
+        review,
+        // Only suggested codes are accepted, so that a lower cut accepts no more.
+        accept: fitted.summary.accept.as_ref().map(|rule| rule.cut.probability.max(review)),
     });
     changes.calibration = Some(calibration(&fitted.summary.calibration)?);
     changes.label_thresholds = (!fitted.thresholds.own.is_empty()).then(|| {
@@ -48,7 +50,7 @@ fn code(from: &Collected, label: u32) -> String {
     from.engine.labels().code(label as usize).to_owned()
 }
 
-fn calibration(fit: &CalibrationFit) -> anyhow::Result<Calibration> {
+pub(crate) fn calibration(fit: &CalibrationFit) -> anyhow::Result<Calibration> {
     Ok(match fit {
         // A bundle's map has two points at least.
         CalibrationFit::Isotonic { logits, probabilities } if logits.len() == 1 => {
