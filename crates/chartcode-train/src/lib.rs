@@ -5,7 +5,6 @@ mod dropout;
 mod encoder;
 mod error;
 mod gradients;
-/// Operations with gradients.
 pub mod ops;
 mod optimizer;
 
