@@ -80,7 +80,7 @@ impl Masks {
         };
         (rate > 0.0).then(|| Mask {
             key: mix(self.pass ^ mix(number)),
-            threshold: (f64::from(rate) * 4_294_967_296.0) as u32,
+            threshold: threshold(rate),
             scale: 1.0 / (1.0 - rate),
         })
     }
@@ -112,7 +112,13 @@ impl Mask {
     }
 }
 
-/// Steele, Lea and Flood's SplitMix64 finaliser.
+/// The share of all u32 that lies below the threshold is the rate.
+#[expect(clippy::cast_sign_loss, reason = "rates are positive")]
+fn threshold(rate: f32) -> u32 {
+    (f64::from(rate) * 4_294_967_296.0) as u32
+}
+
+/// Steele, Lea and Flood's `SplitMix64` finaliser.
 fn mix(x: u64) -> u64 {
     let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -49,9 +49,9 @@ impl Gradients {
     /// [`Error::Tensor`](crate::Error::Tensor).
     pub fn of(loss: &Tensor) -> Result<Self> {
         // Dropped in every case, so that a failed pass leaves nothing behind.
-        let scope = Scope::open();
+        let _scope = Scope::open();
         let candle = loss.backward().stage("the backward pass")?;
-        Ok(Self { candle, collected: scope.close() })
+        Ok(Self { candle, collected: COLLECTED.take().unwrap_or_default() })
     }
 
     /// The gradient of a parameter, of its shape; none where the loss does not depend on it.
@@ -152,11 +152,6 @@ impl Scope {
     fn open() -> Self {
         COLLECTED.set(Some(Collected::new()));
         Self
-    }
-
-    /// What was collected.
-    fn close(self) -> Collected {
-        COLLECTED.take().unwrap_or_default()
     }
 }
 

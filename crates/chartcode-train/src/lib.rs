@@ -9,7 +9,6 @@ mod error;
 pub mod fit;
 mod gradients;
 pub mod loss;
-/// Operations with gradients.
 pub mod ops;
 mod optimizer;
 mod pairs;

@@ -1,6 +1,8 @@
 //! Hidden states, gradients and AdamW steps against the library's own encoder and PyTorch. The
 //! golden is made by `scripts/training/make_gradients.py`.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Tensor};
@@ -28,7 +30,8 @@ fn numbers(value: &Value) -> Vec<f64> {
 }
 
 fn windows(value: &Value) -> Vec<Vec<u32>> {
-    let window = |ids: &Value| numbers(ids).into_iter().map(|id| id as u32).collect();
+    let id = |id: &Value| u32::try_from(id.as_u64().unwrap()).unwrap();
+    let window = |ids: &Value| ids.as_array().unwrap().iter().map(id).collect();
     value.as_array().unwrap().iter().map(window).collect()
 }
 

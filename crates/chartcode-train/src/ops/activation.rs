@@ -1,6 +1,8 @@
 //! The feed-forward layer's activation.
 #![expect(clippy::inline_always, reason = "loops become vector code only where they are inlined")]
 
+use std::f32::consts::FRAC_1_SQRT_2;
+
 use chartcode::Activation;
 use rayon::prelude::*;
 
@@ -76,8 +78,6 @@ fn scale(activation: Activation, gradient: &mut [f32], x: &[f32]) {
         }),
     }
 }
-
-use std::f32::consts::FRAC_1_SQRT_2;
 
 /// 1 / sqrt(2 π): the normal density at 0.
 const DENSITY: f32 = 0.398_942_3;

@@ -177,10 +177,14 @@ fn copy_rows(out: &mut [f32], rows: &[f32], (size, columns): (usize, usize), fac
 #[expect(clippy::inline_always, reason = "only then is it compiled to vector code")]
 fn softmax(scores: &mut [f32], scale: f32) -> f32 {
     let highest = scores.iter().fold(f32::NEG_INFINITY, |highest, &x| highest.max(x)) * scale;
-    scores.iter_mut().for_each(|x| *x = exp(*x * scale - highest));
+    for x in scores.iter_mut() {
+        *x = exp(*x * scale - highest);
+    }
     let sum = sum2(scores, scores, |x, _| x);
     let factor = 1.0 / sum;
-    scores.iter_mut().for_each(|x| *x *= factor);
+    for x in scores.iter_mut() {
+        *x *= factor;
+    }
     highest + sum.ln()
 }
 

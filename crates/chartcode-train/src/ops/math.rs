@@ -51,9 +51,7 @@ pub(crate) fn sum2(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     let (y, y_rest) = y.as_chunks::<8>();
     let mut sums = [0.0_f32; 8];
     for (x, y) in x.iter().zip(y) {
-        for lane in 0..8 {
-            sums[lane] += f(x[lane], y[lane]);
-        }
+        sums.iter_mut().zip(x).zip(y).for_each(|((sum, &x), &y)| *sum += f(x, y));
     }
     let rest: f32 = x_rest.iter().zip(y_rest).map(|(&x, &y)| f(x, y)).sum();
     sums.iter().sum::<f32>() + rest

@@ -78,7 +78,9 @@ pub(crate) fn forward(
 fn normalise(row: &mut [f32], out: &mut [f32], scales: Scales<'_>) -> f32 {
     let n = row.len() as f32;
     let mean = sum2(row, row, |x, _| x) / n;
-    row.iter_mut().for_each(|x| *x -= mean);
+    for x in row.iter_mut() {
+        *x -= mean;
+    }
     let factor = 1.0 / (sum2(row, row, |x, y| x * y) / n + scales.epsilon).sqrt();
     let parameters = scales.scale.iter().zip(scales.shift);
     for ((x, out), (scale, shift)) in row.iter_mut().zip(out).zip(parameters) {

@@ -85,9 +85,7 @@ fn tile<const R: usize, const N: usize>(
         };
         for (r, sums) in sums.iter_mut().enumerate() {
             let factor = lefts[r * left.row_step + depth * left.column_step];
-            for lane in 0..N {
-                sums[lane] += factor * right[lane];
-            }
+            sums.iter_mut().zip(right).for_each(|(sum, right)| *sum += factor * right);
         }
     }
     for (out, sums) in out.chunks_exact_mut(columns).zip(&sums) {

@@ -137,7 +137,7 @@ impl AdamW {
         for slot in &self.slots {
             state.extend(slot.state().stage("the optimizer")?);
         }
-        let steps = Tensor::from_vec(vec![self.steps as i64], 1, &candle_core::Device::Cpu);
+        let steps = Tensor::from_vec(vec![self.steps.cast_signed()], 1, &candle_core::Device::Cpu);
         state.push((STEPS.to_owned(), steps.stage("the optimizer")?));
         Ok(state)
     }

@@ -140,7 +140,7 @@ impl Slot {
     }
 
     pub(super) fn state(&self) -> Result<[(String, Tensor); 3]> {
-        let steps = Tensor::from_vec(vec![self.steps as i64], 1, &candle_core::Device::Cpu)?;
+        let steps = Tensor::from_vec(vec![self.steps.cast_signed()], 1, &candle_core::Device::Cpu)?;
         // Copies, since the moments are changed in place.
         let [first, second, count] = self.keys();
         Ok([(first, self.first.copy()?), (second, self.second.copy()?), (count, steps)])
@@ -192,8 +192,13 @@ fn square(values: &[f32]) -> f64 {
     sums.iter().sum()
 }
 
-fn dense(weights: &mut [f32], gradient: &[f32], moments: (&mut [f32], &mut [f32]), by: Update) {
-    let moments = moments.0.par_chunks_mut(PIECE).zip(moments.1.par_chunks_mut(PIECE));
+fn dense(
+    weights: &mut [f32],
+    gradient: &[f32],
+    (first, second): (&mut [f32], &mut [f32]),
+    by: Update,
+) {
+    let moments = first.par_chunks_mut(PIECE).zip(second.par_chunks_mut(PIECE));
     let gradient = gradient.par_chunks(PIECE);
     weights.par_chunks_mut(PIECE).zip(gradient).zip(moments).for_each(|((w, g), (m, v))| {
         vectorised(|| by.apply(w, g, m, v));
@@ -204,11 +209,11 @@ fn dense(weights: &mut [f32], gradient: &[f32], moments: (&mut [f32], &mut [f32]
 fn sparse(
     (weights, width): (&mut [f32], usize),
     (rows, values): (&[u32], &[f32]),
-    moments: (&mut [f32], &mut [f32]),
+    (means, squares): (&mut [f32], &mut [f32]),
     by: Update,
 ) {
     let piece = (PIECE / width).max(1) * width;
-    let moments = moments.0.par_chunks_mut(piece).zip(moments.1.par_chunks_mut(piece));
+    let moments = means.par_chunks_mut(piece).zip(squares.par_chunks_mut(piece));
     let pieces = weights.par_chunks_mut(piece).zip(moments).enumerate();
     pieces.for_each(|(index, (w, (m, v)))| {
         let first = index * piece / width;

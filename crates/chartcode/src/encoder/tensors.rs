@@ -85,7 +85,7 @@ impl Names<'_> {
                 self.entries.push((name, key, vec![rows, narrow]));
             }
         }
-        self.norm("embeddings.LayerNorm", self.keys.key(layout.embedding_norm), narrow);
+        self.norm("embeddings.LayerNorm", &self.keys.key(layout.embedding_norm), narrow);
         if narrow != size {
             let key = self.keys.key(layout.projection);
             self.map("embeddings_project", &key, size, narrow);
@@ -109,10 +109,10 @@ impl Names<'_> {
             self.map(&name(&format!("attention.self.{part}")), &key(own), size, size);
         }
         self.map(&name("attention.output.dense"), &key(layout.attention_output), size, size);
-        self.norm(&name("attention.output.LayerNorm"), key(layout.attention_norm), size);
+        self.norm(&name("attention.output.LayerNorm"), &key(layout.attention_norm), size);
         self.map(&name("intermediate.dense"), &key(layout.up[0]), wide, size);
         self.map(&name("output.dense"), &key(layout.down), size, wide);
-        self.norm(&name("output.LayerNorm"), key(layout.output_norm), size);
+        self.norm(&name("output.LayerNorm"), &key(layout.output_norm), size);
     }
 
     fn map(&mut self, name: &str, key: &str, outputs: usize, inputs: usize) {
@@ -121,7 +121,7 @@ impl Names<'_> {
         self.entries.extend([weight, bias]);
     }
 
-    fn norm(&mut self, name: &str, key: String, size: usize) {
+    fn norm(&mut self, name: &str, key: &str, size: usize) {
         let (scale, shift) = self.keys.norm();
         for (part, own) in [("weight", scale), ("bias", shift)] {
             self.entries.push((format!("{name}.{part}"), format!("{key}.{own}"), vec![size]));
