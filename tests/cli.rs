@@ -214,6 +214,7 @@ fn wrong_usage_exits_with_2() {
         (vec!["--device", "gpu"], "cpu, cuda or cuda:N"),
         (vec!["--threads", "0"], "zero"),
         (vec!["--bundle", "no/such/bundle"], "is not a bundle"),
+        (vec!["--profile", "billing"], "has no profile \"billing\""),
         (vec!["--force"], "--output"),
     ] {
         let mut code = Command::new(env!("CARGO_BIN_EXE_chartcode"));

@@ -1,6 +1,6 @@
 use std::fs;
 
-use chartcode::{Engine, Error, Options};
+use chartcode::{Bundle, Engine, Error, Options};
 use serde_json::Value;
 
 use crate::support::{
@@ -172,7 +172,38 @@ fn minilm_equals_pytorch() {
 #[test]
 fn the_default_bundle_equals_pytorch() {
     let engine = load("models/icd10cm-minilm", Options::new());
-    let golden = golden("icd10cm-minilm.json");
+    best_labels_agree(&engine, &golden("icd10cm-minilm.json"));
+}
+
+/// The same under the profile for billing, and where it looks.
+#[test]
+fn the_profile_for_billing_equals_pytorch() {
+    let bundle = Bundle::open(repository("models/icd10cm-minilm")).unwrap();
+    let bundle = bundle.with_profile("billing").unwrap();
+    let engine = Engine::from_bundle(bundle, Options::new()).unwrap();
+    let golden = golden("icd10cm-minilm-billing.json");
+    best_labels_agree(&engine, &golden);
+    for (name, note) in golden.as_object().unwrap() {
+        let chart = chart(name, text(&note["text"]));
+        let tokens = engine.tokens(&chart).unwrap();
+        let spans: Vec<[usize; 2]> = serde_json::from_value(note["spans"].clone()).unwrap();
+        let spans: Vec<(usize, usize)> = spans
+            .into_iter()
+            .map(|[start, end]| (tokens.spans[start].start(), tokens.spans[end - 1].end()))
+            .collect();
+        let best = text(&note["labels"][0]["code"]);
+        let label = engine.labels().codes().position(|code| code == best).unwrap();
+        let evidence = engine.explain(&chart, &[label]).unwrap().evidence.remove(0);
+        assert!(!evidence.is_empty(), "{name}");
+        for passage in evidence {
+            let place = (passage.span.start(), passage.span.end());
+            assert!(spans.contains(&place), "{name}: {place:?} is none of {spans:?}");
+        }
+    }
+}
+
+/// The best fifty labels of each note.
+fn best_labels_agree(engine: &Engine, golden: &Value) {
     let codes: Vec<&str> = engine.labels().codes().collect();
     for (name, note) in golden.as_object().unwrap() {
         let logits = engine.logits(&chart(name, text(&note["text"]))).unwrap();

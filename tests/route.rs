@@ -1,9 +1,9 @@
 use std::num::NonZeroUsize;
 
-use chartcode::{Decision, Error, Options, Report};
+use chartcode::{Bundle, Decision, Engine, Error, Options, Report};
 use proptest::prelude::*;
 
-use crate::support::{chart, charts, load, tiny};
+use crate::support::{chart, charts, load, repository, tiny};
 
 fn json(report: &Report) -> String {
     serde_json::to_string(report).unwrap()
@@ -246,4 +246,28 @@ fn the_default_bundle_codes_the_discharge_note() {
     }
     let negated = ["R50.9", "R55"];
     assert!(report.codes.iter().all(|code| !negated.contains(&code.code.as_str())));
+}
+
+/// What was assessed, each problem once, in codes that can be billed.
+#[test]
+fn the_profile_for_billing_codes_what_was_assessed() {
+    let bundle = Bundle::open(repository("models/icd10cm-minilm")).unwrap();
+    let bundle = bundle.with_profile("billing").unwrap();
+    let engine = Engine::from_bundle(bundle, Options::new()).unwrap();
+    assert_eq!(engine.stamp().profile.as_deref(), Some("billing"));
+    let note = "HISTORY\nMigraines, and a fractured wrist in childhood. Fever.\n\nASSESSMENT AND PLAN\n\n\
+                1. Hypothyroidism.\n- Continue levothyroxine.\n2. Status post renal transplant.\n\n\
+                Patient Agreements: He agrees.\n\nINSTRUCTIONS\nReturn for chest pain.";
+    let report = engine.code(&chart("visit", note)).unwrap();
+    let codes: Vec<&str> = report.codes.iter().map(|code| code.code.as_str()).collect();
+    assert_eq!(codes, ["E03.9", "Z94.0"]);
+    assert!(report.codes.iter().all(|code| code.billable == Some(true)));
+    assert_eq!(report.codes[0].evidence[0].text.as_str(), "Hypothyroidism");
+    // Categories are never suggested, however many codes are asked for.
+    let logits = engine.logits(&chart("visit", note)).unwrap();
+    let highest = (0..logits.len())
+        .filter(|&label| engine.labels().is_billable(label) == Some(false))
+        .map(|label| engine.probability(logits[label]))
+        .fold(0.0, f64::max);
+    assert!(highest < 1e-4, "{highest}");
 }

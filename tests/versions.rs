@@ -346,3 +346,48 @@ fn a_table_without_codes_does_not_name_a_threshold_that_not_all_have() {
     let table = String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap();
     assert!(table.contains("no code is above its threshold"), "{table}");
 }
+
+/// A bundle of two profiles: the tiny one has none, so the default one lends its manifest's form.
+#[test]
+fn profiles_are_told_and_wrong_ones_refused() {
+    let error = tiny().with_profile("billing").unwrap_err();
+    assert!(error.to_string().contains("(its profiles: none)"), "{error}");
+    let bundle = Bundle::open(repository("models/icd10cm-minilm")).unwrap();
+    assert_eq!(bundle.manifest().profile_names(), ["exhaustive", "billing"]);
+    let own = bundle.manifest().thresholds;
+    let billing = bundle.with_profile("billing").unwrap();
+    assert_eq!(billing.manifest().profile_names(), ["billing", "exhaustive"]);
+    assert_ne!(billing.manifest().thresholds, own);
+    let back = billing.with_profile("exhaustive").unwrap();
+    assert_eq!(back.manifest().thresholds, own);
+    let error = back.with_profile("billings").unwrap_err();
+    assert!(matches!(error, Error::NoProfile { .. }));
+    assert!(error.to_string().contains("exhaustive, billing"), "{error}");
+}
+
+#[test]
+fn a_profile_is_tuned_apart_from_the_others() {
+    let bundle = Bundle::open(repository("models/icd10cm-minilm")).unwrap();
+    let own = bundle.manifest().thresholds;
+    let folder = tempfile::tempdir().unwrap();
+    let mut changes = BundleChanges::new("9");
+    changes.profile = Some("billing".to_owned());
+    changes.thresholds = Some(Thresholds { review: 0.123, accept: Some(0.9) });
+    changes.tuned = Some(record());
+    let out = folder.path().join("tuned");
+    bundle.write_version(&out, changes.clone()).unwrap();
+    let written = Bundle::open(&out).unwrap();
+    assert_eq!(written.manifest().thresholds, own);
+    assert_eq!(written.manifest().tuned, bundle.manifest().tuned);
+    let billing = written.with_profile("billing").unwrap();
+    assert_eq!(billing.manifest().thresholds.review, 0.123);
+    assert_eq!(billing.manifest().tuned, Some(record()));
+
+    changes.profile = Some("none".to_owned());
+    let error = bundle.write_version(&folder.path().join("other"), changes.clone()).unwrap_err();
+    assert!(matches!(error, Error::NoProfile { .. }), "{error}");
+    changes.profile = Some("billing".to_owned());
+    changes.label_thresholds = Some([("I10".to_owned(), 0.5)].into());
+    let error = bundle.write_version(&folder.path().join("other"), changes).unwrap_err();
+    assert!(error.to_string().contains("thresholds of their own in profile"), "{error}");
+}

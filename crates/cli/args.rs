@@ -61,6 +61,7 @@ Examples:
   chartcode code note.txt                     a table on the terminal
   chartcode code --top 20 note.txt            the 20 best codes, whatever their probability
   chartcode code --format json note.txt       the whole report
+  chartcode code --profile billing note.txt   what was assessed, in codes that can be billed
   cat note.txt | chartcode code -             from standard input
   chartcode code --output coded.jsonl charts.jsonl
                                               many charts; run it again after an interruption
@@ -179,6 +180,12 @@ pub(crate) struct EngineArgs {
     /// and in the folders above the program.
     #[arg(short, long, value_name = "DIR", env = "CHARTCODE_BUNDLE")]
     pub(crate) bundle: Option<PathBuf>,
+
+    /// How to decide, where the bundle has more than one way: with the default bundle exhaustive
+    /// (every finding, the default) or billing (the problems that the assessment names, in codes
+    /// that can be billed).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
 
     /// Where to compute: cpu, cuda or cuda:N.
     #[arg(long, default_value_t = Device::Cpu)]

@@ -14,6 +14,7 @@ Examples:
   chartcode eval --gold charts.jsonl --output run          and a folder: report.html, metrics.json,
                                                            charts.jsonl; run it again after an
                                                            interruption and it goes on
+  chartcode eval --gold visits.jsonl --profile billing     charts coded for billing
   chartcode eval --gold charts.jsonl --format json | jq .metrics.micro_f1
   chartcode eval --gold charts.jsonl --predictions other.parquet
                                                            any other system's output
@@ -27,7 +28,7 @@ pub(crate) struct EvalArgs {
 
     /// Evaluate what another system said instead of a bundle: JSONL (chartcode's own reports and
     /// scores too), CSV, Parquet or Feather with chart ids, codes and scores.
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["bundle", "device"])]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["bundle", "device", "profile"])]
     pub(crate) predictions: Option<PathBuf>,
 
     /// What the scores of the predictions are, where the file does not say.

@@ -41,10 +41,12 @@ import torch
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
+import billing
 import bundle
 import charts
 import encoder
 import fit
+import problems
 import projection
 import rerank
 import terms
@@ -127,6 +129,11 @@ class Build:
         return charts.load(file, mentions, self.tokenizer, self.encoder(), spanner, WINDOWS)
 
 
+def billing_trees(lists: list) -> dict[str, np.ndarray]:
+    rows, right = (np.concatenate([own[i] for own in lists]) for i in (0, 1))
+    return rerank.tree_tensors(fit.boost(rows, right, billing.ROUNDS).dump_model(), "billing")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("models/icd10cm-minilm"))
@@ -149,11 +156,17 @@ def main() -> None:
     vectors = build.cached("vectors", lambda: build.term_vectors(codes), *described, WINDOWS)
     train = build.cached("train", lambda: build.charts(codiesp / "codiesp_train_en.jsonl", build.mentions()), *read)
     fitter = fit.Fitter(codes, vectors, train, build.tokenizer)
-    folds = [build.cached(f"fold{k}", lambda k=k: fitter.fold(k), *fitted) for k in range(fit.FOLDS)]
+    without = [lambda k=k: build.cached(f"tables{k}", lambda: fitter.fold_tables(k), *fitted) for k in range(fit.FOLDS)]
+    folds = [build.cached(f"fold{k}", lambda k=k: fitter.fold(k, without[k]()), *fitted) for k in range(fit.FOLDS)]
+    billed = (*fitted, billing.CANDIDATES, billing.ROUNDS, billing.LISTS, billing.LONGEST, billing.STRAY, billing.SEED, billing.USED)
+    lists = [build.cached(f"lists{k}", lambda k=k: billing.Lists(fitter).fold(k, without[k]()), *billed) for k in range(fit.FOLDS)]
     every = list(range(len(train)))
     tables = build.cached("tables", lambda: fitter.tables(every, fitter.projections(every)), *fitted)
     rows, right, _ = (np.concatenate(part) for part in zip(*folds))
-    tables |= build.cached("trees", lambda: fit.boost(rows, right), *fitted)
+    tables |= build.cached("trees", lambda: rerank.tree_tensors(fit.boost(rows, right).dump_model()), *fitted)
+    tables |= build.cached("billing", lambda: billing_trees(lists), *billed)
+    review, found = build.cached("threshold", lambda: billing.threshold(lists), *billed)
+    print(f"billing: micro F1 {found:.3f} on held-out lists of problems at threshold {review}")
     bias, shares = fit.label_bias(codes, [chart.gold for chart in train], fitter.concept_of)
     tables |= {"label.concept": np.array(codes.label_concept, np.uint32), "label.bias": bias}
     sharpness = 1 / projection.Settings().temperature
@@ -164,6 +177,12 @@ def main() -> None:
             "rerank": {"candidates": fit.CANDIDATES, "features": list(rerank.FEATURES), "floor": FLOOR, "sharpness": sharpness},
         },
         "thresholds": {"review": SEED_REVIEW, "accept": None},
+        "profiles": {"billing": {
+            "description": "what was assessed, as it is billed: the problems that the assessment names, in codes that can be billed",
+            "problems": asdict(problems.RULE),
+            "rerank": {"candidates": billing.CANDIDATES, "features": list(billing.USED), "floor": FLOOR, "sharpness": sharpness, "forest": "billing", "billable": True},
+            "thresholds": {"review": review, "accept": None},
+        }},
     }
     found = right.sum() / sum(map(len, fitter.gold))
     print(f"candidates hold {found:.1%} of the gold concepts of held-out train charts; shares of label forms: {shares}")

@@ -49,21 +49,23 @@ def write_json(value: dict, target: Path) -> None:
     target.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def manifest(codes: CodeSet, windows: dict, head: dict, thresholds: dict, files: dict[str, str]) -> dict:
+def manifest(codes: CodeSet, constants: dict, files: dict[str, str]) -> dict:
     return {
         "format": 1,
         "id": "icd10cm-minilm",
-        "version": "2",
+        "version": "3",
         "description": "Every ICD-10-CM code: retrieved by its official descriptions and training passages with a small sentence encoder, weighed by boosted trees",
         "architecture": "bert",
         "licence": "Apache-2.0 (weights); label text is US public domain; fitted on CodiEsp, CC BY 4.0",
-        "windows": {"kind": "sentence", **windows},
+        "windows": {"kind": "sentence", **constants["windows"]},
         "preprocess": "none",
         "padding_mode": "none",
-        "head": {"kind": "description", **head},
+        "head": {"kind": "description", **constants["head"]},
         "labels": {"file": "labels.tsv.gz", "system": "icd10cm", "code_set": codes.edition, "effective": codes.effective},
-        "thresholds": thresholds,
+        "thresholds": constants["thresholds"],
         "calibration": {"kind": "none"},
+        "profile": "exhaustive",
+        "profiles": constants["profiles"],
         "data": DATA,
         "files": files,
     }
@@ -82,7 +84,7 @@ def write(out: Path, package: Path, encoder: Path, codes: CodeSet, tensors: dict
         file.chmod(0o644)
     names = ["config.json", "tokenizer.json", "model.safetensors", "head.safetensors", "labels.tsv.gz", "README.md"]
     files = {name: sha256(out / name) for name in names}
-    write_json(manifest(codes, constants["windows"], constants["head"], constants["thresholds"], files), out / "manifest.json")
+    write_json(manifest(codes, constants, files), out / "manifest.json")
 
 
 def card(codes: CodeSet, tensors: dict, shares: dict) -> str:
@@ -99,6 +101,7 @@ def card(codes: CodeSet, tensors: dict, shares: dict) -> str:
         "PASSAGES": f"{(kinds == 2).sum():,}",
         "DIM": str(tensors["term.weight"].shape[1]),
         "TREES": f"{len(tensors['tree.roots']):,}",
+        "BILLING_TREES": f"{len(tensors['billing.roots']):,}",
         "BARE": f"{100 * shares['bare']:.1f}",
         "FIRST": f"{100 * shares['first']:.1f}",
     }

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from encoder import Encoder
+from problems import Problems
 from rerank import Span
-from windows import Spanner, tokenise, windows
+from windows import Spanner, focus_spans, tokenise, windows
 
 CHARTS = "data/charts"
 LEAST_PLACED = 0.4  # share of a mention's words that its English place must have
@@ -24,7 +25,7 @@ class Chart:
     spans: list[Span]
     vectors: np.ndarray  # [spans, hidden], mean hidden states
     gold: set[str] = field(default_factory=set)  # dotted, upper case
-    passages: list[tuple[str, np.ndarray]] = field(default_factory=list)  # code, mean hidden state
+    passages: list[tuple[str, np.ndarray, Span]] = field(default_factory=list)  # code, mean hidden state, place
 
 
 def read(file: Path) -> list[tuple[str, str, set[str]]]:
@@ -58,8 +59,11 @@ def load(file: Path, mentions: Path | None, tokenizer, encoder: Encoder, spanner
     return charts
 
 
-def encode(texts: list[str], tokenizer, encoder: Encoder, spanner: Spanner, window: dict, marked: list | None = None) -> tuple[list[Chart], list[list[int]]]:
-    """The charts of some texts, and the token ids of all their windows, [CLS] and [SEP] included."""
+def encode(texts: list[str], tokenizer, encoder: Encoder, spanner: Spanner, window: dict, marked: list | None = None, problems: Problems | None = None) -> tuple[list[Chart], list[list[int]]]:
+    """The charts of some texts, and the token ids of all their windows, [CLS] and [SEP] included.
+
+    With a rule for problems, the spans are those that it looks at.
+    """
     cls, sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
     charts: list[Chart] = []
     flat, places = [], []
@@ -67,6 +71,8 @@ def encode(texts: list[str], tokenizer, encoder: Encoder, spanner: Spanner, wind
         tokens = tokenise(tokenizer, text)
         ids = np.array([t.id for t in tokens], np.int64)
         charts.append(Chart(ids, [], np.zeros((0, 0), np.float32)))
+        focus = problems.focus(text, tokens) if problems else None
+        fresh = 0
         for start, end in windows(text, tokens, **window):
             flat.append([cls, *ids[start:end].tolist(), sep])
             inside = []
@@ -74,16 +80,18 @@ def encode(texts: list[str], tokenizer, encoder: Encoder, spanner: Spanner, wind
                 touched = [i for i in range(start, end) if tokens[i].start < right and tokens[i].end > left]
                 if touched and tokens[touched[0]].start <= left + 1:
                     inside.append((code, touched[0], touched[-1] + 1))
-            places.append((number, start, end, inside))
+            places.append((number, start, end, inside, focus_spans(spanner, flat[-1], (start, end, fresh), focus)))
+            fresh = max(fresh, end)
     order: list = [None] * len(flat)
     for index, states in encoder.run(flat):
         order[index] = states
     vectors: list[list[np.ndarray]] = [[] for _ in charts]
-    for (number, start, end, inside), ids, states in zip(places, flat, order):
-        for a, b in spanner.spans(ids):
+    for (number, start, end, inside, spans), states in zip(places, order):
+        for a, b in spans:
             charts[number].spans.append(Span(start + a - 1, start + b - 1, start, end))
             vectors[number].append(states[a:b].mean(axis=0))
-        charts[number].passages += [(code, states[a - start + 1 : b - start + 1].mean(axis=0)) for code, a, b in inside]
+        for code, a, b in inside:
+            charts[number].passages.append((code, states[a - start + 1 : b - start + 1].mean(axis=0), Span(a, b, start, end)))
     for chart, own in zip(charts, vectors):
         chart.vectors = np.array(own, np.float32).reshape(len(own), order[0].shape[1])
     return charts, flat

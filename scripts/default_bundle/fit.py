@@ -10,7 +10,7 @@ import numpy as np
 import head
 from charts import Chart
 from projection import Projection, Settings, Trainer
-from rerank import FEATURES, MENTION, Reranker, tree_tensors
+from rerank import MENTION, Reranker
 from terms import CodeSet
 
 FOLDS = 5
@@ -100,7 +100,7 @@ class Fitter:
 
     def passages(self, members: list[int]) -> tuple[np.ndarray, np.ndarray]:
         """Unit vectors of the marked passages of some charts, and their concepts."""
-        marked = [(vector, c) for i in members for code, vector in self.charts[i].passages if (c := self.concept_of(code)) is not None]
+        marked = [(vector, c) for i in members for code, vector, _ in self.charts[i].passages if (c := self.concept_of(code)) is not None]
         vectors, concepts = zip(*marked)
         return head.normalise(np.stack(vectors)).astype(np.float32), np.array(concepts)
 
@@ -137,10 +137,13 @@ class Fitter:
             "concept.log_count": log, "concept.log_category_count": shared,
             "concept.prior": 0.01 * log, "concept.head_start": 0.02 * log + 0.01 * shared}.items()}
 
-    def fold(self, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(features, right or not, chart) of the candidates of fold k, by tables of the other folds."""
+    def fold_tables(self, k: int) -> dict[str, np.ndarray]:
+        """The tables without fold k."""
         rest = [i for i in range(len(self.charts)) if i % FOLDS != k]
-        tables = self.tables(rest, self.projections(rest))
+        return self.tables(rest, self.projections(rest))
+
+    def fold(self, k: int, tables: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(features, right or not, chart) of the candidates of fold k, by tables of the other folds."""
         reranker = Reranker(tables, CANDIDATES)
         rows, right, owner = [], [], []
         for i in range(k, len(self.charts), FOLDS):
@@ -154,10 +157,9 @@ class Fitter:
         return np.concatenate(rows), np.concatenate(right), np.concatenate(owner)
 
 
-def boost(rows: np.ndarray, right: np.ndarray) -> dict[str, np.ndarray]:
-    """The trees over all folds' candidates."""
-    data = lightgbm.Dataset(rows, right.astype(int), feature_name=list(FEATURES))
-    return tree_tensors(lightgbm.train(asdict(Trees()), data, num_boost_round=ROUNDS).dump_model())
+def boost(rows: np.ndarray, right: np.ndarray, rounds: int = ROUNDS) -> lightgbm.Booster:
+    """Trees over candidates."""
+    return lightgbm.train(asdict(Trees()), lightgbm.Dataset(rows, right.astype(int)), num_boost_round=rounds)
 
 
 def label_bias(codes: CodeSet, gold: list[set[str]], concept_of) -> tuple[np.ndarray, dict[str, float]]:

@@ -10,6 +10,8 @@ Features. A span's best concept is judged by s[t,c] + prior_c. Shares of words a
 weighed by word.weight; a term's words are its vocabulary entries, each once.
 A candidate's best span is the first with the highest s[t,c], its best term the
 first description (no mention) with the highest similarity to that span.
+
+For billing, concepts that hold no code that can be billed are no candidates.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import torch
 TITLE, DESCRIPTION, MENTION = 0, 1, 2
 LEAST_MASS = np.float32(1e-6)
 LEAF = 0xFFFFFFFF
+TREE = ("roots", "feature", "threshold", "left", "right", "value")
 TRAITS = ("unspecified", "other", "code_length", "billable", "letter", "descriptions", "category_size")
 FEATURES = (
     "similarity", "second_similarity", "described", "mentioned", "most_described", "most_mentioned", "titled",
@@ -45,8 +48,10 @@ class Span:
 class Reranker:
     """The tensors, ready to compute with."""
 
-    def __init__(self, tables: dict[str, np.ndarray], candidates: int) -> None:
+    def __init__(self, tables: dict[str, np.ndarray], candidates: int, billable: bool = False) -> None:
         self.tables, self.candidates = tables, candidates
+        paid = tables["concept.traits"][:, TRAITS.index("billable")] > 0
+        self.barred = ~paid if billable else np.zeros(len(paid), bool)
         rows = tables["term.weight"].astype(np.float32) * tables["term.weight_scale"][:, None]
         self.terms = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
         self.offsets = tables["concept.offsets"].astype(np.int64)
@@ -64,7 +69,8 @@ class Reranker:
     def best(self, scores: np.ndarray) -> np.ndarray:
         """The candidates, best first."""
         rank = scores.max(axis=1) + self.tables["concept.head_start"]
-        return np.lexsort((np.arange(len(rank)), -rank))[: self.candidates]
+        rank[self.barred] = -np.inf
+        return np.lexsort((np.arange(len(rank)), -rank))[: min(self.candidates, (~self.barred).sum())]
 
     def features(self, units: np.ndarray, spans: list[Span], ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(candidates, their features [n, FEATURES]) of a chart with token ids `ids`."""
@@ -154,9 +160,9 @@ class Reranker:
         words = self.words[term]
         return self.word[words[marks[words]]].sum(dtype=np.float32) / (self.mass[term] + LEAST_MASS)
 
-    def forest(self, rows: np.ndarray) -> np.ndarray:
-        """The sum of the trees for each row."""
-        t = self.tables
+    def forest(self, rows: np.ndarray, name: str = "tree") -> np.ndarray:
+        """The sum of the named trees for each row."""
+        t = {f"tree.{part}": self.tables[f"{name}.{part}"] for part in TREE}
         out = np.zeros(len(rows))
         for root in t["tree.roots"]:
             node = np.full(len(rows), root, np.int64)
@@ -168,7 +174,7 @@ class Reranker:
         return out
 
 
-def tree_tensors(model: dict) -> dict[str, np.ndarray]:
+def tree_tensors(model: dict, name: str = "tree") -> dict[str, np.ndarray]:
     """LightGBM's `dump_model()` as one list of nodes, each tree's children behind their parent."""
     rows: list[list] = []
 
@@ -185,11 +191,9 @@ def tree_tensors(model: dict) -> dict[str, np.ndarray]:
 
     roots = [add(tree["tree_structure"]) for tree in model["tree_info"]]
     feature, threshold, left, right, value = zip(*rows)
-    return {
-        "tree.roots": np.array(roots, np.uint32), "tree.feature": np.array(feature, np.uint32),
-        "tree.threshold": np.array(threshold, np.float32), "tree.left": np.array(left, np.uint32),
-        "tree.right": np.array(right, np.uint32), "tree.value": np.array(value, np.float32),
-    }
+    single, whole = np.float32, np.uint32
+    parts = zip(TREE, (roots, feature, threshold, left, right, value), (whole, whole, single, whole, whole, single))
+    return {f"{name}.{part}": np.array(values, kind) for part, values, kind in parts}
 
 
 def float32_below(value: float) -> np.float32:

@@ -159,3 +159,15 @@ class Spanner:
                     starts = range(0, words - length + 1, stride)
                     found += [(edges[i], edges[i + length]) for i in starts]
         return found
+
+
+def focus_spans(spanner: Spanner, ids: list[int], window: tuple[int, int, int], focus: tuple[str, list] | None) -> list[tuple[int, int]]:
+    """The spans of a window (first token, end, first token that no window before holds) that are looked at."""
+    start, end, fresh = window
+    kind, runs = focus or ("all", [])
+    if kind == "problems":
+        return [(a - start + 1, min(b, end) - start + 1) for a, b in runs if max(start, fresh) <= a < end]
+    found = spanner.spans(ids)
+    if kind == "within":
+        return [(a, b) for a, b in found if any(first <= a + start - 1 < last for first, last in runs)]
+    return found

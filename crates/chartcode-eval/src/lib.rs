@@ -70,7 +70,10 @@ pub use confusion::{Confusions, worst_charts};
 pub use error::{Error, Result};
 pub use evaluator::{Evaluator, EvaluatorSetup, Frequencies};
 pub use evidence::{EvidenceCase, Shown, words};
-pub use gold::{Columns, GoldOptions, GoldReader, Layout, Splits, guess_system, open as open_gold};
+pub use gold::{
+    Columns, GoldOptions, GoldReader, Layout, SplitChoice, SplitReader, Splits, guess_system,
+    open as open_gold,
+};
 pub use gold_set::{GoldChart, GoldSet};
 pub use groups::Groups;
 pub use hierarchy::{Chapter, category, chapter};

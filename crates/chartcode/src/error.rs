@@ -125,6 +125,17 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// A bundle has no such decision profile.
+    #[error("{} has no profile {profile:?} (its profiles: {known})", path.display())]
+    NoProfile {
+        /// The manifest.
+        path: PathBuf,
+        /// The profile that was asked for.
+        profile: String,
+        /// Those that it has.
+        known: String,
+    },
+
     /// A file could not be written.
     #[error("cannot write {}", path.display())]
     Write {

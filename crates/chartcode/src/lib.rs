@@ -39,6 +39,8 @@ mod evidence;
 mod explain;
 mod head;
 mod limit;
+#[doc(hidden)]
+pub mod math;
 mod options;
 mod padding;
 mod passages;
@@ -57,7 +59,7 @@ pub use attribution::TokenSupport;
 pub use bundle::{
     AcceptPromise, Bundle, BundleChanges, BundleHead, DataSource, FORMAT as BUNDLE_FORMAT,
     Findings, HeadTensor, Import, ImportOptions, KeyProblems, LabelSource, Labels, Manifest,
-    NOT_STATED, PickleError, Precision, Trained, TrainedLabels, TrainedTensor, Tuned,
+    NOT_STATED, PickleError, Precision, Profile, Trained, TrainedLabels, TrainedTensor, Tuned,
 };
 pub use chart::Chart;
 pub use code_batch::CodeBatch;
@@ -69,7 +71,9 @@ pub use engine::Engine;
 pub use error::{Error, Result};
 pub use evidence::{Evidence, Quote};
 pub use explain::Explanation;
-pub use head::{Aggregate, Feature, HeadSpec, RerankSpec, SpanRule, TextFeatures, TextRule};
+pub use head::{
+    Aggregate, Feature, HeadSpec, ProblemRule, RerankSpec, SpanRule, TextFeatures, TextRule,
+};
 pub use limit::ReadLimit;
 pub use options::{Device, EvidenceKind, Options};
 pub use padding::PaddingMode;

@@ -1,12 +1,10 @@
 //! Steps 2 and 3 for one chart: tokens, and the windows that the encoder reads.
 
-use std::ops::Range;
-
 use crate::batch::Window;
 use crate::bundle::Manifest;
 use crate::chart::Chart;
 use crate::error::{Error, Result};
-use crate::head::{Cut, Head, PooledSpan};
+use crate::head::{Cut, Focus, Head};
 use crate::tokens::{Tokenizer, Tokens};
 use crate::windows::WindowRule;
 
@@ -60,11 +58,17 @@ impl Preparation<'_> {
     /// Windows with special tokens of their own.
     fn windows(&self, chart: &Chart, tokens: &Tokens, rule: WindowRule) -> Vec<Window> {
         let (prefix, suffix) = (self.tokenizer.prefix(), self.tokenizer.suffix());
+        let focus = self.head.map_or(Focus::All, |head| head.focus(chart.text(), tokens));
+        let mut fresh = 0;
         rule.cut(chart.text(), tokens, prefix.len() + suffix.len())
             .into_iter()
             .map(|window| {
                 let ids = [prefix, &tokens.ids[window.clone()], suffix].concat();
-                self.window(ids, window, prefix.len())
+                let lead = prefix.len();
+                let cut = Cut { ids: &ids, window: window.clone(), lead, fresh };
+                let spans = self.head.map_or_else(Vec::new, |head| head.spans(&cut, &focus));
+                fresh = fresh.max(window.end);
+                Window { keys: ids.len(), lead, tokens: window, spans, ids }
             })
             .collect()
     }
@@ -84,22 +88,13 @@ impl Preparation<'_> {
                 let clip = |at: usize| at.clamp(own.start, own.end);
                 let tokens = clip(start) - own.start..clip(start + ids.len()) - own.start;
                 let lead = clip(start) - start.min(clip(start));
-                let window = self.window(ids.to_vec(), tokens, lead);
                 // Behind a chart's last token everything is padding, which may be masked.
                 let visible = read.saturating_sub(start).min(ids.len());
                 let keys = if mode.is_seen_by_tokens() { ids.len() } else { visible };
-                Window { keys, ..window }
+                let cut = Cut { ids, window: tokens.clone(), lead, fresh: 0 };
+                let spans = self.head.map_or_else(Vec::new, |head| head.spans(&cut, &Focus::All));
+                Window { ids: ids.to_vec(), keys, lead, tokens, spans }
             })
             .collect()
-    }
-
-    fn window(&self, ids: Vec<u32>, tokens: Range<usize>, lead: usize) -> Window {
-        let cut = Cut { ids: &ids, window: tokens.clone(), lead };
-        let spans = self.spans(&cut);
-        Window { keys: ids.len(), lead, tokens, spans, ids }
-    }
-
-    fn spans(&self, cut: &Cut<'_>) -> Vec<PooledSpan> {
-        self.head.map_or_else(Vec::new, |head| head.spans(cut))
     }
 }

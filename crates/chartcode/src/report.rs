@@ -41,6 +41,10 @@ pub struct CodeReport {
     pub probability: f64,
     /// What is to happen with it.
     pub decision: Decision,
+    /// Whether the code can be billed, as a category cannot; left out where the bundle does not
+    /// say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billable: Option<bool>,
     /// The passages that support it, strongest first.
     pub evidence: Vec<Evidence>,
 }
@@ -76,6 +80,9 @@ pub struct Stamp {
     pub bundle_digest: String,
     /// The code set the labels belong to.
     pub code_set: String,
+    /// The decision profile, where the bundle has more than one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
     /// The thresholds the decisions were made with.
     pub thresholds: Thresholds,
     /// Whether labels have review thresholds of their own, which the bundle tells.

@@ -83,6 +83,7 @@ pub(crate) fn stamp(bundle: &Bundle, thresholds: Thresholds, options: Options) -
         bundle_version: manifest.version.clone(),
         bundle_digest: bundle.digest().to_owned(),
         code_set: manifest.labels.as_ref().map_or_else(String::new, |l| l.code_set.clone()),
+        profile: manifest.profile.clone(),
         thresholds,
         label_thresholds: !bundle.label_thresholds.is_empty(),
         top: options.top,

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::bail;
 use chartcode_eval::{AgreementSummary, LabelledChart};
 
-use crate::commands::gold::Reader;
+use crate::commands::gold;
 use crate::eval_args::{AgreeArgs, EvalFormat};
 use crate::failures::{self, Failures};
 use crate::output::agreement;
@@ -34,7 +34,7 @@ fn read(path: &Path, args: &AgreeArgs, failures: &Failures) -> anyhow::Result<Ve
     let mut charts = Vec::new();
     let mut ids = BTreeSet::new();
     let mut repeated = 0;
-    for chart in Reader::open(path, &args.source)? {
+    for chart in gold::open(path, &args.source)? {
         match chart {
             Ok(chart) if !ids.insert(chart.id.clone()) => repeated += 1,
             Ok(mut chart) => {

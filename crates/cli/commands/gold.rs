@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::bail;
-use chartcode_eval::{Columns, DataIssue, GoldOptions, GoldReader, GoldSet, LabelledChart, Splits};
+use chartcode_eval::{Columns, DataIssue, GoldOptions, GoldSet, SplitChoice, SplitReader};
 
 use crate::eval_args::{GoldArgs, SourceArgs};
 use crate::failures::Failures;
@@ -34,7 +34,7 @@ pub(crate) fn read_from(
 ) -> anyhow::Result<Gold> {
     let progress = Progress::of_steps(quiet);
     progress.step("reading the gold");
-    let mut reader = Reader::open(path, source)?;
+    let mut reader = open(path, source)?;
     let mut set = GoldSet::new();
     for chart in reader.by_ref() {
         match chart {
@@ -57,69 +57,25 @@ pub(crate) fn read_from(
     Ok(Gold {
         set,
         name: file_name(path),
-        layout: reader.layout(),
+        layout: reader.layout().to_string(),
         issues: reader.issues(),
-        other_splits: reader.other_splits,
+        other_splits: reader.others(),
     })
 }
 
 /// Reads a gold set of which only the codes are wanted; any bad record is an error.
 pub(crate) fn read_plain(path: &Path, source: &SourceArgs) -> anyhow::Result<GoldSet> {
     let mut set = GoldSet::new();
-    let mut reader = Reader::open(path, source)?;
-    reader.split = None;
-    for chart in reader {
+    for chart in SplitReader::open(path, &options(source)?, SplitChoice::default())? {
         set.add(&chart?);
     }
     Ok(set)
 }
 
 /// The charts of a source that are in the split that was asked for.
-pub(crate) struct Reader {
-    charts: GoldReader,
-    splits: Option<Splits>,
-    split: Option<String>,
-    pub(crate) other_splits: usize,
-}
-
-impl Reader {
-    pub(crate) fn open(path: &Path, source: &SourceArgs) -> anyhow::Result<Self> {
-        let charts = chartcode_eval::open_gold(path, &options(source)?)?;
-        let splits = source.splits.as_deref().map(Splits::read).transpose()?;
-        Ok(Self { charts, splits, split: source.split.clone(), other_splits: 0 })
-    }
-
-    pub(crate) fn layout(&self) -> String {
-        self.charts.layout().to_string()
-    }
-
-    pub(crate) fn issues(&self) -> Vec<DataIssue> {
-        self.charts.issues()
-    }
-
-    fn is_wanted(&self, chart: &LabelledChart) -> bool {
-        let Some(wanted) = &self.split else {
-            return true;
-        };
-        let split = match &self.splits {
-            Some(splits) => splits.of(&chart.id),
-            None => chart.split.as_deref(),
-        };
-        split == Some(wanted)
-    }
-}
-
-impl Iterator for Reader {
-    type Item = chartcode_eval::Result<LabelledChart>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            match self.charts.next()? {
-                Ok(chart) if !self.is_wanted(&chart) => self.other_splits += 1,
-                other => return Some(other),
-            }
-        }
-    }
+pub(crate) fn open(path: &Path, source: &SourceArgs) -> anyhow::Result<SplitReader> {
+    let choice = SplitChoice { split: source.split.as_deref(), file: source.splits.as_deref() };
+    Ok(SplitReader::open(path, &options(source)?, choice)?)
 }
 
 /// How a source is to be read.

@@ -104,6 +104,7 @@ fn print(inspection: &Inspection<'_>, out: &mut impl std::io::Write) -> std::io:
         ("head", head.to_owned()),
         ("labels", inspection.labels.to_string()),
         ("code set", code_set),
+        ("profiles", profiles(manifest)),
         ("thresholds", thresholds(manifest, inspection.label_thresholds)),
         ("calibration", calibration(&manifest.calibration)),
         ("tuned", manifest.tuned.as_ref().map_or_else(String::new, tuned)),
@@ -121,6 +122,15 @@ fn print(inspection: &Inspection<'_>, out: &mut impl std::io::Write) -> std::io:
         writeln!(out, "{:<11} {:?} {}", "", tensor.shape, tensor.key)?;
     }
     Ok(())
+}
+
+/// The profiles, the one that thresholds and calibration belong to first.
+fn profiles(manifest: &Manifest) -> String {
+    match manifest.profile_names().as_slice() {
+        [] => String::new(),
+        [own] => own.to_string(),
+        [own, others @ ..] => format!("{own}; with --profile: {}", others.join(", ")),
+    }
 }
 
 fn thresholds(manifest: &Manifest, own: usize) -> String {

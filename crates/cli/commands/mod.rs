@@ -49,7 +49,10 @@ fn bundle(named: Option<&Path>) -> anyhow::Result<PathBuf> {
 
 /// Loads the engine that the command line describes.
 fn load(args: &EngineArgs, options: Options) -> anyhow::Result<Engine> {
-    let bundle = Bundle::open(bundle(args.bundle.as_deref())?)?;
+    let mut bundle = Bundle::open(bundle(args.bundle.as_deref())?)?;
+    if let Some(profile) = &args.profile {
+        bundle = bundle.with_profile(profile)?;
+    }
     if !bundle.assumed().is_empty() {
         failures::note(&format!(
             "the bundle has no manifest; assumed: {} (chartcode import writes one)",

@@ -43,9 +43,13 @@ impl Table {
             "" | NOT_STATED => String::new(),
             code_set => format!(" of {code_set}"),
         };
+        let profile = match &made_by.profile {
+            Some(profile) => format!(", profile {profile}"),
+            None => String::new(),
+        };
         writeln!(
             self.out,
-            "{bold}{}{plain}: {codes}{code_set}, {tokens} read in {windows}{unread}, bundle {} {}",
+            "{bold}{}{plain}: {codes}{code_set}, {tokens} read in {windows}{unread}, bundle {} {}{profile}",
             report.id, made_by.bundle, made_by.bundle_version,
         )
     }
@@ -53,7 +57,8 @@ impl Table {
     fn code(&mut self, code: &CodeReport) -> std::io::Result<()> {
         let (bold, plain) = self.styled(Style::new().bold());
         let (colour, end) = self.styled(style_of(code.decision));
-        let title = self.wrap(&code.title, INDENT);
+        let mark = if code.billable == Some(false) { " [not billable]" } else { "" };
+        let title = self.wrap(&format!("{}{mark}", code.title), INDENT);
         let first = title.first().map_or("", String::as_str);
         writeln!(
             self.out,

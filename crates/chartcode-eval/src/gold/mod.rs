@@ -16,6 +16,7 @@ mod jsonl;
 mod layout;
 mod mdace;
 mod mimic;
+mod of_split;
 mod passage;
 mod rows;
 mod splits;
@@ -29,6 +30,7 @@ use std::path::{Path, PathBuf};
 
 pub use columns::Columns;
 pub use layout::Layout;
+pub use of_split::{SplitChoice, SplitReader};
 pub use splits::Splits;
 pub use system::guess_system;
 

@@ -236,6 +236,8 @@ impl Draft<'_> {
             label_thresholds: None,
             calibration: Calibration::default(),
             tuned: None,
+            profile: None,
+            profiles: BTreeMap::new(),
             data: Vec::new(),
             files: BTreeMap::new(),
         }

@@ -16,6 +16,8 @@ pub struct Labels {
     text: String,
     /// Where each label's line starts and where its title starts.
     starts: Vec<(u32, u32)>,
+    /// Whether each label can be billed; empty where the file does not say.
+    billable: Vec<bool>,
 }
 
 impl Labels {
@@ -54,6 +56,13 @@ impl Labels {
         &self.text[self.starts[label].1 as usize..end - 1]
     }
 
+    /// Whether a label's code can be billed, as a category cannot; nothing where the bundle does
+    /// not say.
+    #[must_use]
+    pub fn is_billable(&self, label: usize) -> Option<bool> {
+        self.billable.get(label).copied()
+    }
+
     /// All codes in label order.
     #[must_use]
     pub fn codes(&self) -> impl ExactSizeIterator<Item = &str> {
@@ -71,6 +80,7 @@ impl Labels {
             })
         };
         let (code_column, title_column) = (column("code")?, column("title")?);
+        let billable_column = column("billable").ok();
         let mut labels = Self::default();
         for (number, line) in lines {
             let fields: Vec<&str> = line.split('\t').collect();
@@ -80,6 +90,17 @@ impl Labels {
                     let problem = format!("line {} has no code or no title", number + 1);
                     return Err(inconsistent(path, problem));
                 }
+            }
+            if let Some(column) = billable_column {
+                let billable = match fields.get(column) {
+                    Some(&"1") => true,
+                    Some(&"0") => false,
+                    _ => {
+                        let problem = format!("line {}: billable is neither 1 nor 0", number + 1);
+                        return Err(inconsistent(path, problem));
+                    }
+                };
+                labels.billable.push(billable);
             }
         }
         labels.check_unique(path)?;
@@ -131,7 +152,13 @@ impl Labels {
 
     /// As a label file.
     pub(crate) fn to_tsv(&self) -> String {
-        format!("code\ttitle\n{}", self.text)
+        if self.billable.is_empty() {
+            return format!("code\ttitle\n{}", self.text);
+        }
+        let rows = self.text.lines().zip(&self.billable);
+        let mut text = "code\ttitle\tbillable\n".to_owned();
+        rows.for_each(|(row, &paid)| text.extend([row, "\t", if paid { "1" } else { "0" }, "\n"]));
+        text
     }
 
     fn push(&mut self, code: &str, title: &str) {
@@ -191,12 +218,22 @@ mod tests {
     }
 
     #[test]
+    fn what_can_be_billed_is_kept() {
+        let text = "code\ttitle\tbillable\nI10\tHypertension\t1\nE11\tDiabetes\t0\n";
+        let labels = parse(text).unwrap();
+        assert_eq!((labels.is_billable(0), labels.is_billable(1)), (Some(true), Some(false)));
+        assert_eq!(labels.to_tsv(), text);
+        assert_eq!(parse("code\ttitle\nI10\ta\n").unwrap().is_billable(0), None);
+    }
+
+    #[test]
     fn a_bad_file_names_the_line() {
         for (text, problem) in [
             ("", "line 1"),
             ("code\tname\n", "title"),
             ("code\ttitle\nI10\n", "line 2"),
             ("code\ttitle\nI10\ta\nI10\tb\n", "I10 is there twice"),
+            ("code\ttitle\tbillable\nI10\ta\tyes\n", "line 2: billable"),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(problem), "{error}");

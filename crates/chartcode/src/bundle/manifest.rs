@@ -5,6 +5,7 @@ use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 
+use super::profile::Profile;
 use super::tuned::Tuned;
 use crate::decide::Thresholds;
 use crate::encoder::Config;
@@ -70,6 +71,12 @@ pub struct Manifest {
     /// What thresholds and calibration rest on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tuned: Option<Tuned>,
+    /// The name of the profile that head, thresholds and calibration above belong to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// Other ways to decide, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub profiles: BTreeMap<String, Profile>,
     /// What the bundle was made from, each with its licence.
     #[serde(default)]
     pub data: Vec<DataSource>,
@@ -132,7 +139,8 @@ impl Manifest {
         if let Some(Err(problem)) = self.limit.map(ReadLimit::check) {
             return inconsistent(problem);
         }
-        if let Err(problem) = self.check_tuned().and_then(|()| self.check_names()) {
+        let parts = self.check_tuned().and_then(|()| self.check_names());
+        if let Err(problem) = parts.and_then(|()| self.check_profiles()) {
             return inconsistent(problem);
         }
         match (&self.head, &self.labels) {

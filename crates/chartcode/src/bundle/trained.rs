@@ -162,6 +162,8 @@ impl Bundle {
             label_thresholds: None,
             calibration: trained.calibration.clone(),
             tuned: trained.tuned.clone(),
+            profile: None,
+            profiles: BTreeMap::new(),
             data: own.chain(&trained.data).cloned().collect(),
             files: trained.files.keys().map(|name| (name.clone(), String::new())).collect(),
         }

@@ -23,6 +23,9 @@ use crate::score::Calibration;
 pub struct BundleChanges {
     /// The new version.
     pub version: String,
+    /// The decision profile whose thresholds and calibration these are; the bundle's own where none
+    /// is named.
+    pub profile: Option<String>,
     /// Above which probability a code is for review, and for acceptance.
     pub thresholds: Option<Thresholds>,
     /// From logit to probability.
@@ -41,6 +44,7 @@ impl BundleChanges {
     pub fn new(version: impl Into<String>) -> Self {
         Self {
             version: version.into(),
+            profile: None,
             thresholds: None,
             calibration: None,
             label_thresholds: None,
@@ -49,7 +53,11 @@ impl BundleChanges {
         }
     }
 
-    fn ends_label_thresholds(&self) -> bool {
+    fn ends_label_thresholds(&self, other_profile: bool) -> bool {
+        !other_profile && self.changes_decisions()
+    }
+
+    fn changes_decisions(&self) -> bool {
         self.thresholds.is_some() || self.calibration.is_some() || self.label_thresholds.is_some()
     }
 }
@@ -104,14 +112,15 @@ impl Bundle {
             copied.insert(CARD.to_owned(), sum_of(&card)?);
         }
         let mut written = Vec::new();
-        if changes.ends_label_thresholds() {
+        let other = changes.profile.clone().filter(|name| manifest.profile.as_ref() != Some(name));
+        if changes.ends_label_thresholds(other.is_some()) {
             manifest.tuned = None;
             if let Some(old) = &self.manifest.label_thresholds {
                 copied.remove(old);
             }
             manifest.label_thresholds = None;
-            if let Some(new) = changes.label_thresholds.filter(|new| !new.is_empty()) {
-                let text = label_thresholds::to_tsv(&new);
+            if let Some(new) = changes.label_thresholds.as_ref().filter(|new| !new.is_empty()) {
+                let text = label_thresholds::to_tsv(new);
                 label_thresholds::parse(
                     &out.join(LABEL_THRESHOLDS),
                     text.as_bytes(),
@@ -128,12 +137,39 @@ impl Bundle {
             };
             written.push((CARD, format!("{}\n\n{}\n", card.trim_end(), section.trim())));
         }
-        manifest.version = changes.version;
-        manifest.thresholds = changes.thresholds.unwrap_or(manifest.thresholds);
-        manifest.calibration = changes.calibration.unwrap_or(manifest.calibration);
-        manifest.tuned = changes.tuned.or(manifest.tuned);
+        manifest.version.clone_from(&changes.version);
+        if let Some(name) = other {
+            self.change_profile(&mut manifest, &name, changes)?;
+        } else {
+            manifest.thresholds = changes.thresholds.unwrap_or(manifest.thresholds);
+            manifest.calibration = changes.calibration.unwrap_or(manifest.calibration);
+            manifest.tuned = changes.tuned.or(manifest.tuned);
+        }
         manifest.check(&out.join(MANIFEST))?;
         Ok(Plan { manifest, copied, written })
+    }
+
+    /// Applies the changes to a profile that is not the bundle's own.
+    fn change_profile(
+        &self,
+        manifest: &mut Manifest,
+        name: &str,
+        changes: BundleChanges,
+    ) -> Result<()> {
+        let ends_tuned = changes.changes_decisions();
+        let Some(profile) = manifest.profiles.get_mut(name) else {
+            return Err(self.manifest.no_profile(&self.path, name));
+        };
+        if changes.label_thresholds.is_some_and(|own| !own.is_empty()) {
+            let problem = format!("codes cannot have thresholds of their own in profile {name:?}");
+            return Err(labels::inconsistent(&self.path.join(MANIFEST), problem));
+        }
+        profile.tuned = changes.tuned.or(profile.tuned.take().filter(|_| !ends_tuned));
+        profile.thresholds = changes.thresholds.unwrap_or(profile.thresholds);
+        if let Some(calibration) = changes.calibration {
+            profile.calibration = calibration;
+        }
+        Ok(())
     }
 }
 

@@ -150,6 +150,8 @@ impl Bundle {
                 .then(|| LABEL_THRESHOLDS.to_owned()),
             calibration: head.calibration,
             tuned: head.tuned,
+            profile: None,
+            profiles: BTreeMap::new(),
             data: source.data.iter().cloned().chain([head.data]).collect(),
             files: BTreeMap::new(),
         };

@@ -285,6 +285,7 @@ impl Engine {
             logit,
             probability: self.probability(logit),
             decision: self.decide(label, logit),
+            billable: self.labels.is_billable(label),
             evidence,
         }
     }

@@ -113,12 +113,18 @@ impl Engine {
         self.features(head, &windows)
     }
 
-    /// Encodes windows in batches, on all threads; the features come back in the windows' order.
+    /// Encodes the windows that the head needs in batches, on all threads; the features come back
+    /// in the windows' order.
     fn features(&self, head: &Head, windows: &[&Window]) -> Result<Vec<WindowFeatures>> {
-        if !head.reads_hidden() {
-            return Ok(vec![WindowFeatures::default(); windows.len()]);
-        }
-        self.in_batches(windows, |hidden, batch| head.features(hidden, batch))
+        let mut features: Vec<Option<WindowFeatures>> =
+            windows.iter().map(|window| head.unread(window)).collect();
+        let due = windows.iter().zip(&features).filter(|(_, unread)| unread.is_none());
+        let due: Vec<&Window> = due.map(|(&window, _)| window).collect();
+        let encoded = self.in_batches(&due, |hidden, batch| head.features(hidden, batch))?;
+        features.iter_mut().filter(|own| own.is_none()).zip(encoded).for_each(|(own, encoded)| {
+            *own = Some(encoded);
+        });
+        Ok(features.into_iter().flatten().collect())
     }
 
     /// Encodes windows in batches and applies `pool` to each batch's hidden states `[rows, H]`,

@@ -3,23 +3,28 @@
 mod description;
 mod label_attention;
 mod linear;
+mod lines;
 mod pooled;
+mod problems;
 mod rerank;
 mod running;
 mod spans;
+mod spec;
 mod vectors;
 
 use std::ops::Range;
 
 use candle_core::Tensor;
-use serde::{Deserialize, Serialize};
-
 use linear::{LinearHead, LinearState};
 pub use linear::{TextFeatures, TextRule};
+pub(crate) use problems::Focus;
+pub use problems::ProblemRule;
+use problems::Problems;
 pub use rerank::{Feature, RerankSpec};
 pub use spans::SpanRule;
 use spans::Spanner;
 pub(crate) use spans::{Cut, PooledSpan};
+pub use spec::{Aggregate, HeadSpec};
 pub(crate) use vectors::normalise;
 
 use crate::batch::Window;
@@ -27,149 +32,11 @@ use crate::bundle::Bundle;
 use crate::encoder::Encoder;
 use crate::error::Result;
 use crate::span::Span;
+use crate::tokens::Tokens;
 use description::{Constants, DescriptionHead, DescriptionState};
 use label_attention::{LabelAttention, LabelState, Sizes};
 pub(crate) use pooled::PooledLayout;
 use pooled::{PooledHead, PooledState};
-
-/// What a manifest says of the head.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-#[non_exhaustive]
-pub enum HeadSpec {
-    /// Label-wise attention whose label vectors come from the codes' own descriptions.
-    ///
-    /// With span vectors `p_t` and a code's unit description vectors `d_k`:
-    /// `s_t = max_k p_t·d_k`, `α = softmax_t(temperature · s)`,
-    /// `logit = scale · Σ α_t s_t + competition · margin + bias`.
-    ///
-    /// The margin says how far the code stays behind the one that its best passage suits most:
-    /// with `t*` the first span of the highest `s_t` and `q` the codes' priors,
-    /// `margin = (s_t* + q) − max over all codes of their (s_t* + q)`, which is 0 for the best
-    /// code and negative for the others.
-    ///
-    /// In the terms of LAAT (Vu et al. 2020) the two label matrices are one and are not trained.
-    Description {
-        /// Which runs of a window's tokens are pooled to span vectors.
-        spans: SpanRule,
-        /// How sharply attention prefers the best passage; without it only the best one counts
-        /// (the limit of an infinite temperature).
-        #[serde(default)]
-        temperature: Option<f32>,
-        /// From similarity to logit.
-        scale: f32,
-        /// How much a code loses to a better one for the same passage.
-        #[serde(default)]
-        competition: f32,
-        /// A second look at the best concepts, whose logits replace those above.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        rerank: Option<Box<RerankSpec>>,
-    },
-    /// `*ForSequenceClassification` of Hugging Face, with each family's own layout: each window's
-    /// pooled vector gives one logit a label.
-    Classification {
-        /// How the windows' logits become the chart's.
-        #[serde(default)]
-        aggregate: Aggregate,
-    },
-    /// LAAT's label attention (Vu et al. 2020), which PLM-ICD (Huang et al. 2022) took over:
-    /// `α = softmax(tanh(X W1ᵀ) W2ᵀ)` over all tokens of the chart,
-    /// `logit_l = W3_l · Σ α x + b_l`.
-    Laat,
-    /// CAML's label attention (Mullenbach et al. 2018), which MultiResCNN took over:
-    /// `α = softmax(X Uᵀ)`, `logit_l = W_l · Σ α x + b_l`.
-    Caml,
-    /// PLM-CA (Edin et al. 2024), cross-attention from labels to tokens:
-    /// `α = softmax(Q (X Wkᵀ)ᵀ / scale)`, `logit_l = w · LayerNorm(Σ α (Wv x + b_v)) + b`.
-    PlmCa {
-        /// What scores are divided by; 1 in the published models.
-        #[serde(default = "one")]
-        scale: f32,
-    },
-    /// GKI-ICD (2025): as PLM-CA with an output vector and a bias for each label.
-    GkiIcd,
-    /// A weight a label for each word run of the chart and for the mean of its windows' vectors:
-    /// what `chartcode fit` makes of a site's own charts.
-    ///
-    /// `logit_l = b_l + Σ_f w_fl [f in the chart] + v_l · mean of u_i`, where f are the features of
-    /// `text` and `u_i` is window i's mean hidden state scaled to length 1.
-    Linear {
-        /// Which word runs are features; none where only the encoder's vectors are weighed.
-        #[serde(default)]
-        text: Option<TextRule>,
-        /// Whether the encoder's vectors are weighed; where they are not, nothing is encoded.
-        pooled: bool,
-    },
-}
-
-/// How the logits of a chart's windows become the chart's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Aggregate {
-    /// The highest: a code is the chart's where any window has it.
-    #[default]
-    Max,
-    /// The mean.
-    Mean,
-}
-
-fn one() -> f32 {
-    1.0
-}
-
-impl HeadSpec {
-    /// The head's name for people.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Description { rerank: Some(_), .. } => {
-                "description (retrieval by code descriptions, boosted trees over the best)"
-            }
-            Self::Description { .. } => "description (label-wise attention over code descriptions)",
-            Self::Classification { aggregate: Aggregate::Max } => {
-                "classification (pooled linear, maximum over windows)"
-            }
-            Self::Classification { aggregate: Aggregate::Mean } => {
-                "classification (pooled linear, mean over windows)"
-            }
-            Self::Laat => "PLM-ICD (LAAT label attention)",
-            Self::Caml => "CAML (label attention)",
-            Self::PlmCa { .. } => "PLM-CA (cross-attention from labels)",
-            Self::GkiIcd => "GKI-ICD (cross-attention from labels, a classifier a label)",
-            Self::Linear { text: Some(_), pooled: true } => {
-                "linear (word runs and the encoder's vectors)"
-            }
-            Self::Linear { text: Some(_), pooled: false } => "linear (word runs)",
-            Self::Linear { text: None, .. } => "linear (the encoder's vectors)",
-        }
-    }
-
-    /// Whether the head's tensors are in a file of their own.
-    pub(crate) fn has_own_file(&self) -> bool {
-        matches!(self, Self::Description { .. } | Self::Linear { .. })
-    }
-
-    /// Whether the head weighs single tokens of the whole chart.
-    pub(crate) fn attends_to_tokens(&self) -> bool {
-        matches!(self, Self::Laat | Self::Caml | Self::PlmCa { .. } | Self::GkiIcd)
-    }
-
-    /// What the manifest's numbers alone rule out.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        match self {
-            Self::PlmCa { scale } if !(*scale > 0.0 && scale.is_finite()) => {
-                Err(format!("head.scale is {scale}: it must be positive"))
-            }
-            Self::Description { rerank: Some(rerank), .. } => rerank.check(),
-            Self::Linear { text: None, pooled: false } => {
-                Err("head: a linear head needs text or pooled vectors".to_owned())
-            }
-            Self::Linear { text: Some(rule), .. } => rule.check(),
-            _ => Ok(()),
-        }
-    }
-}
 
 /// A head, ready to score.
 #[derive(Debug)]
@@ -254,7 +121,7 @@ impl Head {
 
     fn description(spec: &HeadSpec, bundle: &Bundle, device: &candle_core::Device) -> Result<Self> {
         let (
-            HeadSpec::Description { spans, temperature, scale, competition, rerank },
+            HeadSpec::Description { spans, temperature, scale, competition, rerank, problems },
             Some(weights),
         ) = (spec, &bundle.head_weights)
         else {
@@ -268,15 +135,27 @@ impl Head {
         let spanner = Spanner::new(spans, &bundle.tokenizer, bundle.path())?;
         let mut head = DescriptionHead::load(weights, bundle, spanner, constants, device)?;
         if let Some(rerank) = rerank {
-            head.add_second_look(weights, rerank)?;
+            head.add_second_look(weights, rerank, &bundle.labels)?;
         }
+        for profile in bundle.manifest.profiles.values() {
+            profile.rerank.check_forest(weights)?;
+        }
+        head.look_at(problems.as_deref().map(Problems::new));
         Ok(Self::Description(Box::new(head)))
     }
 
-    /// Which runs of a window's rows the head pools.
-    pub(crate) fn spans(&self, cut: &Cut<'_>) -> Vec<PooledSpan> {
+    /// What of a chart the head looks at.
+    pub(crate) fn focus(&self, text: &str, tokens: &Tokens) -> Focus {
         match self {
-            Self::Description(head) => head.spans(cut),
+            Self::Description(head) => head.focus(text, tokens),
+            Self::Pooled(_) | Self::Label(_) | Self::Linear(_) => Focus::All,
+        }
+    }
+
+    /// Which runs of a window's rows the head pools.
+    pub(crate) fn spans(&self, cut: &Cut<'_>, focus: &Focus) -> Vec<PooledSpan> {
+        match self {
+            Self::Description(head) => head.spans(cut, focus),
             Self::Pooled(_) | Self::Label(_) | Self::Linear(_) => Vec::new(),
         }
     }
@@ -296,9 +175,14 @@ impl Head {
         }
     }
 
-    /// Whether windows have to be encoded at all.
-    pub(crate) fn reads_hidden(&self) -> bool {
-        !matches!(self, Self::Linear(head) if !head.reads_hidden())
+    /// What the head keeps of a window whose hidden states it does not need, so that it is not
+    /// encoded at all; nothing where it needs them.
+    pub(crate) fn unread(&self, window: &Window) -> Option<WindowFeatures> {
+        match self {
+            Self::Description(head) => head.unread(window),
+            Self::Linear(head) if !head.reads_hidden() => Some(WindowFeatures::default()),
+            Self::Pooled(_) | Self::Label(_) | Self::Linear(_) => None,
+        }
     }
 
     /// The state before the first window of a chart of which `text` is read.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::problems::Focus;
 use crate::error::{Error, Result};
 use crate::tokens::Tokenizer;
 
@@ -63,12 +64,25 @@ pub(crate) struct Cut<'a> {
     pub(crate) window: Range<usize>,
     /// How many special tokens are before them.
     pub(crate) lead: usize,
+    /// The first token that no window before holds.
+    pub(crate) fresh: usize,
 }
 
 impl Cut<'_> {
     /// The window as a whole, special tokens included.
     pub(crate) fn whole(&self) -> PooledSpan {
         PooledSpan { rows: 0..self.ids.len(), tokens: self.window.clone() }
+    }
+
+    /// The problems that begin in this window and in none before, as much of them as it holds.
+    fn problems(&self, problems: &[Range<usize>]) -> Vec<PooledSpan> {
+        let own = self.window.start.max(self.fresh)..self.window.end;
+        let row = |token: usize| token - self.window.start + self.lead;
+        problems
+            .iter()
+            .filter(|problem| own.contains(&problem.start))
+            .map(|problem| self.span(row(problem.start)..row(problem.end.min(own.end))))
+            .collect()
     }
 
     fn span(&self, rows: Range<usize>) -> PooledSpan {
@@ -181,11 +195,16 @@ impl Spanner {
     }
 
     /// The spans of one window, in a fixed order.
-    pub(super) fn cut(&self, cut: &Cut<'_>) -> Vec<PooledSpan> {
-        match self {
-            Self::Window => vec![cut.whole()],
-            Self::Clauses(rule) => rule.cut(cut),
+    pub(super) fn cut(&self, cut: &Cut<'_>, focus: &Focus) -> Vec<PooledSpan> {
+        let mut spans = match (self, focus) {
+            (_, Focus::Problems(problems)) => return cut.problems(problems),
+            (Self::Window, _) => vec![cut.whole()],
+            (Self::Clauses(rule), _) => rule.cut(cut),
+        };
+        if let Focus::Within(runs) = focus {
+            spans.retain(|span| runs.iter().any(|run| run.contains(&span.tokens.start)));
         }
+        spans
     }
 }
 
@@ -272,7 +291,7 @@ mod tests {
             .collect();
         let spanner = Clauses { roles, grams: grams.to_vec() };
         let ids: Vec<u32> = (0..words.len() as u32).collect();
-        let cut = Cut { ids: &ids, window: 10..8 + words.len(), lead: 1 };
+        let cut = Cut { ids: &ids, window: 10..8 + words.len(), lead: 1, fresh: 0 };
         spanner
             .cut(&cut)
             .into_iter()
@@ -309,6 +328,18 @@ mod tests {
             spans("[C] denies pain and has chills , cough [S]", &[]),
             ["has chills", "cough"]
         );
+    }
+
+    #[test]
+    fn a_problem_is_a_span_of_the_first_window_that_holds_its_beginning() {
+        let cut = Cut { ids: &[0; 8], window: 10..16, lead: 1, fresh: 12 };
+        let problems = Focus::Problems(vec![4..6, 10..13, 12..14, 15..19, 16..18]);
+        assert_eq!(
+            Spanner::Window.cut(&cut, &problems),
+            [PooledSpan { rows: 3..5, tokens: 12..14 }, PooledSpan { rows: 6..7, tokens: 15..16 }]
+        );
+        let within = |run| Spanner::Window.cut(&cut, &Focus::Within(vec![run])).len();
+        assert_eq!((within(9..11), within(11..13)), (1, 0));
     }
 
     #[test]

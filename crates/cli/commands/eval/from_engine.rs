@@ -13,7 +13,7 @@ use chartcode_eval::{
 
 use super::journal::{About, Entry, Header, Journal};
 use super::{describe_gold, evaluated, evaluator, outputs, passages, run_summary};
-use crate::commands::gold::{Gold, Reader};
+use crate::commands::gold::{self, Gold};
 use crate::commands::{labels, load};
 use crate::eval_args::EvalArgs;
 use crate::failures::{self, Failures};
@@ -98,6 +98,7 @@ impl<'r> Run<'r> {
         let header = Header {
             engine: stamp.engine.clone(),
             bundle_digest: stamp.bundle_digest.clone(),
+            profile: stamp.profile.clone(),
             gold: args.gold.gold.display().to_string(),
             labels: self.engine.labels().len(),
             evidence: !args.no_evidence,
@@ -122,7 +123,7 @@ impl<'r> Run<'r> {
         let refused = Refused::default();
         let done = std::mem::take(&mut self.done);
         let mut seen = done.clone();
-        let charts = Reader::open(&args.gold.gold, &args.gold.source)?
+        let charts = gold::open(&args.gold.gold, &args.gold.source)?
             .filter_map(Result::ok)
             .filter(|chart| seen.insert(chart.id.clone()))
             .filter_map(|chart| to_code(chart, &marked, &refused));

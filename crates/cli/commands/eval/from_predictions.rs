@@ -11,7 +11,7 @@ use chartcode_eval::{
 
 use super::passages::{self, ShownLabels};
 use super::{describe_gold, evaluated, evaluator, run_summary, sum_up};
-use crate::commands::gold::{Gold, Reader, file_name};
+use crate::commands::gold::{self, Gold, file_name};
 use crate::eval_args::{EvalArgs, ScaleArg};
 use crate::failures::Failures;
 use crate::progress::Progress;
@@ -145,7 +145,7 @@ impl Answers<'_> {
         }
         let mut seen = HashSet::new();
         let nothing = ShownLabels::default();
-        for chart in Reader::open(&args.gold.gold, &args.gold.source)?.flatten() {
+        for chart in gold::open(&args.gold.gold, &args.gold.source)?.flatten() {
             let (Some(place), Some(text)) = (self.gold.find(&chart.id), &chart.text) else {
                 continue;
             };

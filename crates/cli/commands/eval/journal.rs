@@ -20,6 +20,8 @@ const MOST_META: u32 = 16 * 1024 * 1024;
 pub(crate) struct Header {
     pub(crate) engine: String,
     pub(crate) bundle_digest: String,
+    #[serde(default)]
+    pub(crate) profile: Option<String>,
     pub(crate) gold: String,
     pub(crate) labels: usize,
     pub(crate) evidence: bool,
@@ -150,6 +152,7 @@ mod tests {
         Header {
             engine: "chartcode".to_owned(),
             bundle_digest: "d".to_owned(),
+            profile: None,
             gold: "g".to_owned(),
             labels: 2,
             evidence: false,

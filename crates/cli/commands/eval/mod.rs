@@ -93,7 +93,7 @@ fn frequencies(args: &EvalArgs, path: &Path) -> anyhow::Result<Frequencies> {
 /// Puts the notes of the worst charts beside their errors.
 fn add_text(args: &EvalArgs, outcome: &mut Outcome) -> anyhow::Result<()> {
     let worst = &mut outcome.summary.worst_charts;
-    for chart in gold::Reader::open(&args.gold.gold, &args.gold.source)?.flatten() {
+    for chart in gold::open(&args.gold.gold, &args.gold.source)?.flatten() {
         let place = worst.iter_mut().find(|known| known.id == chart.id && known.text.is_none());
         if let Some(place) = place {
             place.text = chart.text;

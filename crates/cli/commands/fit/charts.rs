@@ -10,7 +10,7 @@ use chartcode_train::fit::{ChartFeatures, Example, FitError, Inputs, VectorCache
 use serde::Serialize;
 
 use crate::args::FitArgs;
-use crate::commands::gold::{self, Reader};
+use crate::commands::gold;
 use crate::failures::Failures;
 use crate::progress::Progress;
 
@@ -65,7 +65,7 @@ pub(super) fn read(
     let mut seen = BTreeSet::new();
     let mut examples = Vec::new();
     let mut without_codes = 0;
-    for (count, chart) in Reader::open(&args.charts, &args.source)?.enumerate() {
+    for (count, chart) in gold::open(&args.charts, &args.source)?.enumerate() {
         progress.set(count, count as u64);
         // A bad record was told of when the codes were read, a repeated id is told of there.
         let Ok(chart) = chart else { continue };

@@ -10,7 +10,7 @@ use chartcode_train::fit::average_precision;
 use serde::Serialize;
 
 use crate::args::FitArgs;
-use crate::commands::gold::Reader;
+use crate::commands::gold;
 use crate::commands::labels;
 use crate::failures::Failures;
 use crate::progress::Progress;
@@ -39,7 +39,7 @@ pub(super) fn measure(
     progress.step("measuring");
     let (mut counts, mut precision, mut charts) = (Counts::default(), 0.0, 0_usize);
     let mut seen = BTreeSet::new();
-    for chart in Reader::open(path, &args.source)? {
+    for chart in gold::open(path, &args.source)? {
         let chart = match chart {
             Ok(chart) => chart,
             Err(error) => {

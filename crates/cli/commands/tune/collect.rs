@@ -10,7 +10,7 @@ use chartcode_eval::{
     KnownCodes, LabelSet, Mapping, PredictionOptions, Scores, Targets, open_predictions,
 };
 
-use crate::commands::gold::{Gold, Reader};
+use crate::commands::gold::{self, Gold};
 use crate::commands::{labels, load};
 use crate::eval_args::TuneArgs;
 use crate::failures::Failures;
@@ -74,7 +74,7 @@ impl Taker<'_> {
         failures: &Failures,
     ) -> anyhow::Result<()> {
         let mut seen = BTreeSet::new();
-        let charts = Reader::open(&args.gold.gold, &args.gold.source)?
+        let charts = gold::open(&args.gold.gold, &args.gold.source)?
             .filter_map(Result::ok)
             .filter(|chart| seen.insert(chart.id.clone()))
             .filter_map(|chart| match Chart::new(chart.id, chart.text?) {

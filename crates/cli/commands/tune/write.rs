@@ -29,6 +29,7 @@ pub(super) fn write(
         args.version.clone().unwrap_or_else(|| format!("{}+tuned", bundle.manifest().version));
     let tuned = tuned(gold, &fitted.summary);
     let mut changes = BundleChanges::new(&version);
+    changes.profile.clone_from(&args.engine.profile);
     let review = fitted.thresholds.global.probability;
     changes.thresholds = Some(Thresholds {
         review,

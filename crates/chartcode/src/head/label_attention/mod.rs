@@ -1,6 +1,5 @@
 //! Heads in which each label attends to the chart's tokens: LAAT and cross-attention.
 
-mod exp;
 mod load;
 mod softmax;
 mod values;

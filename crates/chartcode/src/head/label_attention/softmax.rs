@@ -1,6 +1,6 @@
 //! Softmax over a chart's tokens, taken in block by block, for many labels at once.
 
-use super::exp::exp;
+use crate::math::exp;
 
 /// The running softmax of a block of labels: for each the highest score so far and the sum of
 /// e^(score − highest).

@@ -3,11 +3,10 @@
 use crate::bundle::weights::Weights;
 use crate::error::{Error, Result};
 
-/// The tensors that are read here.
-pub(super) const KEYS: [&str; 6] =
-    ["tree.roots", "tree.feature", "tree.threshold", "tree.left", "tree.right", "tree.value"];
+/// What the keys of the tensors that are read here end with.
+const PARTS: [&str; 6] = ["roots", "feature", "threshold", "left", "right", "value"];
 
-/// Marks a leaf in `tree.feature`.
+/// Marks a leaf among the features.
 const LEAF: u32 = u32::MAX;
 
 /// A sum of trees. Nodes of all trees are in one list, a tree's children behind their parent.
@@ -29,15 +28,18 @@ struct Node {
 }
 
 impl Forest {
-    /// Reads the trees; they may look at features `0..features`.
-    pub(super) fn load(weights: &Weights, features: usize) -> Result<Self> {
+    /// Reads the trees of this name; they may look at features `0..features`.
+    pub(super) fn load(weights: &Weights, name: &str, features: usize) -> Result<Self> {
+        let keys = PARTS.map(|part| format!("{name}.{part}"));
+        weights.require(keys.iter().map(String::as_str))?;
+        let [roots, feature, threshold, left, right, value] = &keys;
         let length = |key| weights.shape(key).and_then(|shape| shape.first()).copied().unwrap_or(0);
-        let count = length("tree.feature");
+        let count = length(feature);
         let indices = |key| weights.indices(key, count);
         let floats = |key| weights.floats(key, &[count]);
-        let (feature, left, right) =
-            (indices("tree.feature")?, indices("tree.left")?, indices("tree.right")?);
-        let (threshold, value) = (floats("tree.threshold")?, floats("tree.value")?);
+        let roots = weights.indices(roots, length(roots))?;
+        let (feature, left, right) = (indices(feature)?, indices(left)?, indices(right)?);
+        let (threshold, value) = (floats(threshold)?, floats(value)?);
         let nodes = (0..feature.len())
             .map(|n| Node {
                 feature: feature[n],
@@ -47,7 +49,7 @@ impl Forest {
                 value: value[n],
             })
             .collect();
-        let forest = Self { roots: weights.indices("tree.roots", length("tree.roots"))?, nodes };
+        let forest = Self { roots, nodes };
         match forest.contradiction(features) {
             None => Ok(forest),
             Some(problem) => Err(Error::Inconsistent { path: weights.path().to_owned(), problem }),
@@ -58,18 +60,18 @@ impl Forest {
     fn contradiction(&self, features: usize) -> Option<String> {
         let count = self.nodes.len();
         if let Some(root) = self.roots.iter().find(|&&root| root as usize >= count) {
-            return Some(format!("tree.roots names node {root} of {count}"));
+            return Some(format!("a tree's root is node {root} of {count}"));
         }
         self.nodes.iter().enumerate().find_map(|(n, node)| {
             if node.feature == LEAF {
                 return None;
             }
             if node.feature as usize >= features {
-                return Some(format!("tree.feature names feature {} of {features}", node.feature));
+                return Some(format!("a split names feature {} of {features}", node.feature));
             }
             let behind = |child: u32| child as usize > n && (child as usize) < count;
             (!behind(node.left) || !behind(node.right))
-                .then(|| format!("tree.left and tree.right of node {n} must be behind it"))
+                .then(|| format!("the children of node {n} must be behind it"))
         })
     }
 

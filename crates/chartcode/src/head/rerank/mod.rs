@@ -18,7 +18,7 @@ use super::description::DescriptionState;
 use crate::bundle::weights::{QuantizedRows, Weights};
 use crate::error::{Result, Stage as _};
 use candidates::{Gathered, Seen};
-use facts::Facts;
+use facts::{Facts, Trait};
 pub use feature::Feature;
 use feature::{Row, Surroundings};
 use forest::Forest;
@@ -37,6 +37,20 @@ pub struct RerankSpec {
     pub floor: f32,
     /// From similarity to logit, for passages beyond the best.
     pub sharpness: f32,
+    /// What the keys of the trees' tensors begin with.
+    #[serde(default = "tree", skip_serializing_if = "is_tree")]
+    pub forest: String,
+    /// Whether codes that cannot be billed are left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub billable: bool,
+}
+
+fn tree() -> String {
+    "tree".to_owned()
+}
+
+fn is_tree(forest: &str) -> bool {
+    forest == "tree"
 }
 
 impl RerankSpec {
@@ -53,6 +67,11 @@ impl RerankSpec {
             return Err("head.rerank.floor must be finite, head.rerank.sharpness positive".into());
         }
         Ok(())
+    }
+
+    /// Reads the trees to see that they are sound.
+    pub(super) fn check_forest(&self, weights: &Weights) -> Result<()> {
+        Forest::load(weights, &self.forest, self.features.len()).map(drop)
     }
 }
 
@@ -95,11 +114,10 @@ impl Reranker {
     ) -> Result<Self> {
         weights.require(facts::KEYS)?;
         weights.require(lexicon::KEYS)?;
-        weights.require(forest::KEYS)?;
         Ok(Self {
             facts: Facts::load(weights, terms, concepts)?,
             lexicon: Lexicon::load(weights, terms)?,
-            forest: Forest::load(weights, spec.features.len())?,
+            forest: Forest::load(weights, &spec.forest, spec.features.len())?,
             spec: spec.clone(),
         })
     }
@@ -149,9 +167,12 @@ impl Reranker {
             .collect();
         let order =
             |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
-        let mut concepts: Vec<u32> = (0..scores.len() as u32).collect();
+        let may_be_coded = |&concept: &u32| {
+            !self.spec.billable || self.facts.trait_of(concept as usize, Trait::Billable) > 0.0
+        };
+        let mut concepts: Vec<u32> = (0..scores.len() as u32).filter(may_be_coded).collect();
         let count = self.spec.candidates.min(concepts.len());
-        if count < concepts.len() {
+        if 0 < count && count < concepts.len() {
             concepts.select_nth_unstable_by(count - 1, order);
             concepts.truncate(count);
         }

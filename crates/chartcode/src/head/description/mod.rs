@@ -5,22 +5,26 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use candle_core::{Device, Tensor};
-use rayon::prelude::*;
 
-use super::rerank::{ChartWords, RerankSpec, Reranked, Reranker, Terms};
-use super::running::{Hit, Running, SpanNumbers};
+mod retrieve;
+mod state;
+mod support;
+
+use super::problems::{Focus, Problems};
+use super::rerank::{ChartWords, RerankSpec, Reranker, Terms};
+use super::running::{Hit, Running};
 use super::spans::{Cut, PooledSpan, Spanner};
-use super::vectors::{column_maxima, mean, normalise, raise};
+use super::vectors::{mean, normalise};
+pub(crate) use state::DescriptionState;
+use support::{barred_support, second_support};
+
 use super::{Support, WindowFeatures};
 use crate::batch::Window;
-use crate::bundle::Bundle;
 use crate::bundle::weights::{QuantizedRows, Weights};
+use crate::bundle::{Bundle, Labels};
 use crate::encoder::Linear;
 use crate::error::{Error, Result, Stage as _};
-
-/// Description vectors are widened and multiplied this many at a time; with the products they
-/// stay in a core's second-level cache.
-const BLOCK_TERMS: usize = 512;
+use crate::tokens::Tokens;
 
 /// Span vectors are multiplied this many at a time, the last ones filled up with zeros. Fixed, so
 /// that the matrix library does the same sums whatever the chart's length.
@@ -48,54 +52,9 @@ pub(crate) struct DescriptionHead {
     spans: Spanner,
     constants: Constants,
     second_look: Option<Reranker>,
-}
-
-/// Online softmax over the spans of one chart, for every concept.
-#[derive(Debug)]
-pub(crate) struct DescriptionState {
-    concepts: Vec<Running>,
-    /// Token range of each span seen so far.
-    spans: Vec<Range<usize>>,
-    /// Highest similarity plus prior that any concept has to each span.
-    span_best: Vec<f32>,
-    /// Kept for a second look only: span vectors `[n, D]` and the chart's words.
-    vectors: Vec<f32>,
-    words: ChartWords,
-    /// What the second look arrived at, by concept.
-    reranked: OnceLock<Vec<Reranked>>,
-}
-
-impl DescriptionState {
-    /// Tokens of each span.
-    pub(super) fn spans(&self) -> &[Range<usize>] {
-        &self.spans
-    }
-
-    /// Span vectors `[n, D]`, row after row.
-    pub(super) fn vectors(&self) -> &[f32] {
-        &self.vectors
-    }
-
-    pub(super) fn words(&self) -> &ChartWords {
-        &self.words
-    }
-
-    /// Highest similarity plus prior that any concept has to a span.
-    pub(super) fn span_best(&self, span: usize) -> f32 {
-        self.span_best[span]
-    }
-
-    /// Each concept's highest similarity with any span.
-    pub(super) fn similarities(&self) -> impl Iterator<Item = f32> {
-        self.concepts.iter().map(Running::attended)
-    }
-}
-
-/// The span vectors of some windows of one chart.
-struct Spans {
-    /// Columns `[D, BLOCK_SPANS]`, the last ones filled up with zeros.
-    blocks: Vec<Tensor>,
-    numbers: SpanNumbers,
+    /// Labels that must not be suggested; empty where all may.
+    barred: Vec<bool>,
+    problems: Option<Problems>,
 }
 
 /// A manifest's numbers.
@@ -138,13 +97,15 @@ impl DescriptionHead {
             } else {
                 vec![0.0; concepts]
             },
-            blocks: blocks(&offsets),
+            blocks: retrieve::blocks(&offsets),
             offsets,
             label_concept: weights.indices("label.concept", labels)?,
             label_bias: weights.floats("label.bias", &[labels])?,
             spans,
             constants,
             second_look: None,
+            barred: Vec::new(),
+            problems: None,
         };
         match head.contradiction() {
             None => Ok(head),
@@ -153,10 +114,33 @@ impl DescriptionHead {
     }
 
     /// Reads what the second look needs.
-    pub(super) fn add_second_look(&mut self, weights: &Weights, spec: &RerankSpec) -> Result<()> {
+    pub(super) fn add_second_look(
+        &mut self,
+        weights: &Weights,
+        spec: &RerankSpec,
+        labels: &Labels,
+    ) -> Result<()> {
         let concepts = self.offsets.len().saturating_sub(1);
+        if spec.billable {
+            let problem = "labels need a column billable, for a second look at billable codes only";
+            let inconsistent =
+                || Error::Inconsistent { path: weights.path().to_owned(), problem: problem.into() };
+            self.barred = (0..labels.len())
+                .map(|label| labels.is_billable(label).map(|paid| !paid).ok_or_else(inconsistent))
+                .collect::<Result<_>>()?;
+            share_among_billable(&mut self.label_bias, &self.label_concept, &self.barred, concepts);
+        }
         self.second_look = Some(Reranker::load(spec, weights, self.terms.rows(), concepts)?);
         Ok(())
+    }
+
+    /// Says where to look; everywhere by default.
+    pub(super) fn look_at(&mut self, problems: Option<Problems>) {
+        self.problems = problems;
+    }
+
+    pub(super) fn focus(&self, text: &str, tokens: &Tokens) -> Focus {
+        self.problems.as_ref().map_or(Focus::All, |problems| problems.focus(text, tokens))
     }
 
     /// What the tensors' shapes alone do not rule out.
@@ -186,8 +170,14 @@ impl DescriptionHead {
         None
     }
 
-    pub(super) fn spans(&self, cut: &Cut<'_>) -> Vec<PooledSpan> {
-        self.spans.cut(cut)
+    pub(super) fn spans(&self, cut: &Cut<'_>, focus: &Focus) -> Vec<PooledSpan> {
+        self.spans.cut(cut, focus)
+    }
+
+    /// The features of a window without spans, which nothing is to be known of but its words.
+    pub(super) fn unread(&self, window: &Window) -> Option<WindowFeatures> {
+        let words = || self.second_look.is_some().then(|| own_words(window));
+        window.spans.is_empty().then(|| WindowFeatures { words: words(), ..Default::default() })
     }
 
     /// Mean-pools each span of each window and projects it to a unit vector of width D.
@@ -243,106 +233,24 @@ impl DescriptionHead {
         }
     }
 
-    pub(super) fn absorb(
-        &self,
-        state: &mut DescriptionState,
-        windows: &[WindowFeatures],
-    ) -> Result<()> {
-        let spans = self.gather(windows, state.spans.len() as u32)?;
-        let mut rest = state.concepts.as_mut_slice();
-        let mut jobs = Vec::with_capacity(self.blocks.len());
-        for block in &self.blocks {
-            let (concepts, behind) = rest.split_at_mut(block.len());
-            jobs.push((block.clone(), concepts));
-            rest = behind;
-        }
-        let nothing = || vec![f32::NEG_INFINITY; spans.numbers.count()];
-        let best = jobs
-            .into_par_iter()
-            .map(|(block, concepts)| self.absorb_block(&block, concepts, &spans))
-            .try_reduce(nothing, |mut best, other| {
-                raise(&mut best, &other, 0.0);
-                Ok(best)
-            })
-            .stage("the head")?;
-        state.span_best.extend(best);
-        for window in windows {
-            state.spans.extend(window.spans.iter().cloned());
-            if let Some((ids, tokens)) = &window.words {
-                state.vectors.extend(&window.rows);
-                state.words.push(ids, tokens, window.spans.len());
-            }
-        }
-        Ok(())
-    }
-
-    /// Brings the windows' span vectors into the form that blocks of concepts are multiplied
-    /// with.
-    fn gather(&self, windows: &[WindowFeatures], first: u32) -> Result<Spans> {
-        let mut bounds = vec![0];
-        let mut rows: Vec<f32> = Vec::new();
-        for window in windows {
-            rows.extend(&window.rows);
-            bounds.push(rows.len() / self.width);
-        }
-        let block = BLOCK_SPANS * self.width;
-        rows.resize(rows.len().next_multiple_of(block), 0.0);
-        let blocks = rows
-            .chunks_exact(block)
-            .map(|rows| {
-                Tensor::from_slice(rows, (BLOCK_SPANS, self.width), &Device::Cpu)
-                    .and_then(|rows| rows.t()?.contiguous())
-            })
-            .collect::<candle_core::Result<_>>()
-            .stage("the head")?;
-        Ok(Spans { blocks, numbers: SpanNumbers { first, bounds } })
-    }
-
-    /// Takes the spans into the softmaxes of a block of concepts; gives the highest similarity
-    /// plus prior that any of these concepts has to each span.
-    fn absorb_block(
-        &self,
-        concepts: &Range<usize>,
-        running: &mut [Running],
-        spans: &Spans,
-    ) -> candle_core::Result<Vec<f32>> {
-        let first = self.offsets[concepts.start] as usize;
-        let count = self.offsets[concepts.end] as usize - first;
-        let padded = count.max(BLOCK_TERMS);
-        let mut terms = vec![0.0; padded * self.width];
-        self.terms.widen_into(first, &mut terms[..count * self.width]);
-        let terms = Tensor::from_vec(terms, (padded, self.width), &Device::Cpu)?;
-        let mut similarity = vec![0.0; BLOCK_SPANS];
-        let mut best = vec![f32::NEG_INFINITY; spans.numbers.count()];
-        for (columns, (block, best)) in
-            spans.blocks.iter().zip(best.chunks_mut(BLOCK_SPANS).enumerate())
-        {
-            let products: Vec<f32> = terms.matmul(columns)?.flatten_all()?.to_vec1()?;
-            for (concept, running) in concepts.clone().zip(running.iter_mut()) {
-                let rows = self.offsets[concept] as usize - first
-                    ..self.offsets[concept + 1] as usize - first;
-                let products = &products[rows.start * BLOCK_SPANS..rows.end * BLOCK_SPANS];
-                column_maxima(products, &mut similarity);
-                let similarity = &similarity[..best.len()];
-                raise(best, similarity, self.concept_prior[concept]);
-                let from = block * BLOCK_SPANS;
-                running.absorb(similarity, from, &spans.numbers, self.constants.temperature);
-            }
-        }
-        Ok(best)
-    }
-
     pub(super) fn logits(&self, state: &DescriptionState) -> Result<Vec<f32>> {
         let concepts = match &self.second_look {
             None => self.first_logits(state),
             Some(second_look) => self.second_logits(second_look, state)?,
         };
-        Ok(self
+        let mut logits: Vec<f32> = self
             .label_concept
             .iter()
             .zip(&self.label_bias)
             .map(|(&concept, bias)| concepts[concept as usize] + bias)
-            .collect())
+            .collect();
+        if let Some(look) = self.second_look.as_ref().filter(|_| !self.barred.is_empty()) {
+            for (label, logit) in logits.iter_mut().enumerate().filter(|(l, _)| self.barred[*l]) {
+                let concept = self.label_concept[label] as usize;
+                *logit = look.floor(concept, state.concepts[concept].attended());
+            }
+        }
+        Ok(logits)
     }
 
     /// A logit a concept, from retrieval alone.
@@ -384,6 +292,9 @@ impl DescriptionHead {
         let concept = self.label_concept[label] as usize;
         match &self.second_look {
             None => self.first_support(state, concept, self.label_bias[label]),
+            Some(look) if self.barred.get(label) == Some(&true) => {
+                barred_support(look, state, concept)
+            }
             Some(look) => second_support(look, state, concept, self.label_bias[label]),
         }
     }
@@ -412,50 +323,25 @@ impl DescriptionHead {
     }
 }
 
-/// The passages of a concept that was weighed again: the best one has its logit, another less by
-/// as much as it is less similar.
-fn second_support(
-    look: &Reranker,
-    state: &DescriptionState,
-    concept: usize,
-    bias: f32,
-) -> Vec<Support> {
-    let running = &state.concepts[concept];
-    let best = running.attended();
-    let weighed = state.reranked.get().and_then(|reranked| {
-        let at = reranked.binary_search_by_key(&(concept as u32), |weighed| weighed.concept);
-        at.ok().map(|at| reranked[at].logit)
-    });
-    let logit = bias + weighed.unwrap_or_else(|| look.floor(concept, best));
-    running
-        .hits()
-        .map(|hit| Support {
-            tokens: state.spans[hit.span as usize].clone(),
-            contribution: look.sharpness() * hit.similarity,
-            logit_alone: logit - look.sharpness() * (best - hit.similarity),
-        })
-        .collect()
+/// Biases are logarithms of shares of a concept's charts: those of the labels that may be suggested
+/// are made to add up to one again.
+fn share_among_billable(bias: &mut [f32], concept: &[u32], barred: &[bool], concepts: usize) {
+    let mut shares = vec![0.0_f64; concepts];
+    let paid = || (0..barred.len()).filter(|&label| !barred[label]);
+    for label in paid() {
+        if let Some(share) = shares.get_mut(concept[label] as usize) {
+            *share += f64::from(bias[label]).exp();
+        }
+    }
+    for label in paid() {
+        if let Some(share) = shares.get(concept[label] as usize) {
+            bias[label] -= share.ln() as f32;
+        }
+    }
 }
 
 /// A window's tokens without special ones: their ids, and where they stand in the chart.
 fn own_words(window: &Window) -> (Vec<u32>, Range<usize>) {
     let ids = window.ids[window.lead..window.lead + window.tokens.len()].to_vec();
     (ids, window.tokens.clone())
-}
-
-/// Cuts concepts into runs of at most [`BLOCK_TERMS`] terms, at least one concept each.
-fn blocks(offsets: &[u32]) -> Vec<Range<usize>> {
-    let concepts = offsets.len().saturating_sub(1);
-    let mut blocks = Vec::new();
-    let mut start = 0;
-    for concept in 0..concepts {
-        if (offsets[concept + 1] - offsets[start]) as usize > BLOCK_TERMS && concept > start {
-            blocks.push(start..concept);
-            start = concept;
-        }
-    }
-    if start < concepts {
-        blocks.push(start..concepts);
-    }
-    blocks
 }
