@@ -72,14 +72,31 @@ impl CalibrationFit {
     /// Fits the map on all candidates of a set.
     ///
     /// Candidates are the pairs a threshold can reach; those that rank lower are dropped whatever
-    /// their probability, and say nothing about the map where it is used.
+    /// their probability. An isotonic map has a point of its own for them at its low end, or the
+    /// long tail of labels would have the probability of the weakest candidates.
     ///
     /// # Errors
     ///
     /// The candidates are all gold or none is, or have one score, or score higher the less they
     /// are gold. Isotonic regression needs only one candidate.
     pub fn fit(kind: CalibrationKind, set: &TuningSet) -> Result<Self> {
-        Self::fit_pairs(kind, set.candidates().iter().map(|c| (c.logit, c.gold)).collect())
+        let pairs = set.candidates().iter().map(|c| (c.logit, c.gold)).collect();
+        Ok(Self::fit_pairs(kind, pairs)?.with_tail(set))
+    }
+
+    /// Adds the point for what ranks below the candidates, one pair of either kind added as for
+    /// the other points.
+    fn with_tail(mut self, set: &TuningSet) -> Self {
+        if let (Self::Isotonic { logits, probabilities }, Some((floor, dropped, gold))) =
+            (&mut self, set.tail())
+        {
+            let share = (gold as f64 + 1.0) / (dropped as f64 + 2.0);
+            if floor < logits[0] && share < probabilities[0] {
+                logits.insert(0, floor);
+                probabilities.insert(0, share);
+            }
+        }
+        self
     }
 
     /// Fits the map on pairs of logit and truth.
@@ -200,6 +217,30 @@ mod tests {
                 prop_assert!((read.probability(a) - fit.probability(a)).abs() < 1e-13);
             }
         }
+    }
+
+    #[test]
+    fn what_ranks_below_the_candidates_has_a_point_of_its_own() {
+        let mut logits = vec![-9.0_f32; 100];
+        (logits[0], logits[1], logits[2]) = (2.0, 1.0, -3.0);
+        let mut set = TuningSet::new(3);
+        for chart in 0..10 {
+            // One chart in ten has a gold label among those that are dropped.
+            let gold: &[u32] = if chart == 0 { &[0, 50] } else { &[0] };
+            set.add(&logits, gold, 0).unwrap();
+        }
+        let fit = CalibrationFit::fit(CalibrationKind::Isotonic, &set).unwrap();
+        fit.check().unwrap();
+        assert_eq!(fit.probability(-9.0), 2.0 / 972.0);
+        assert!(fit.probability(-3.0) > 0.01, "{fit:?}");
+
+        let mut whole = TuningSet::new(100);
+        (0..10).for_each(|_| whole.add(&logits, &[0], 0).unwrap());
+        let fit = CalibrationFit::fit(CalibrationKind::Isotonic, &whole).unwrap();
+        let mut listed = TuningSet::new(1);
+        (0..10).for_each(|_| listed.add_listed(&[(0, 1.0), (1, -1.0)], &[0], 0).unwrap());
+        assert_eq!((whole.tail(), listed.tail()), (None, None));
+        assert!(fit.probability(-9.0) < 0.01);
     }
 
     #[test]

@@ -164,6 +164,18 @@ impl TuningSet {
         self.floors.iter().copied().fold(f32::NEG_INFINITY, f32::max)
     }
 
+    /// What ranks below the candidates: the lowest of the charts' highest dropped logits, how many
+    /// pairs of chart and label were dropped, and how many of them are gold. Nothing where none
+    /// was, or where a system lists some labels only.
+    #[must_use]
+    pub(super) fn tail(&self) -> Option<(f32, u64, u64)> {
+        let dropped = (self.labels? as u64 * self.charts() as u64)
+            .checked_sub(self.candidates.len() as u64)
+            .filter(|&dropped| dropped > 0)?;
+        let floors = self.floors.iter().copied().filter(|floor| floor.is_finite());
+        Some((floors.reduce(f32::min)?, dropped, self.dropped.len() as u64))
+    }
+
     /// The charts that `keep` chooses by number, numbered anew.
     #[must_use]
     pub fn subset(&self, keep: impl Fn(usize) -> bool) -> Self {
