@@ -69,7 +69,9 @@ pub use engine::Engine;
 pub use error::{Error, Result};
 pub use evidence::{Evidence, Quote};
 pub use explain::Explanation;
-pub use head::{Aggregate, Feature, HeadSpec, RerankSpec, SpanRule, TextFeatures, TextRule};
+pub use head::{
+    Aggregate, Feature, HeadSpec, LabelSets, RerankSpec, SpanRule, TextFeatures, TextRule,
+};
 pub use limit::ReadLimit;
 pub use options::{Device, EvidenceKind, Options};
 pub use padding::PaddingMode;

@@ -14,8 +14,8 @@ use std::ops::Range;
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
+pub use linear::{LabelSets, TextFeatures, TextRule};
 use linear::{LinearHead, LinearState};
-pub use linear::{TextFeatures, TextRule};
 pub use rerank::{Feature, RerankSpec};
 pub use spans::SpanRule;
 use spans::Spanner;
@@ -99,6 +99,10 @@ pub enum HeadSpec {
         text: Option<TextRule>,
         /// Whether the encoder's vectors are weighed; where they are not, nothing is encoded.
         pooled: bool,
+        /// Whether labels are weighed together: the sums are scores, of which the head's
+        /// [`LabelSets`] makes logits.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        joint: bool,
     },
 }
 
@@ -137,10 +141,10 @@ impl HeadSpec {
             Self::Caml => "CAML (label attention)",
             Self::PlmCa { .. } => "PLM-CA (cross-attention from labels)",
             Self::GkiIcd => "GKI-ICD (cross-attention from labels, a classifier a label)",
-            Self::Linear { text: Some(_), pooled: true } => {
+            Self::Linear { text: Some(_), pooled: true, .. } => {
                 "linear (word runs and the encoder's vectors)"
             }
-            Self::Linear { text: Some(_), pooled: false } => "linear (word runs)",
+            Self::Linear { text: Some(_), pooled: false, .. } => "linear (word runs)",
             Self::Linear { text: None, .. } => "linear (the encoder's vectors)",
         }
     }
@@ -162,7 +166,7 @@ impl HeadSpec {
                 Err(format!("head.scale is {scale}: it must be positive"))
             }
             Self::Description { rerank: Some(rerank), .. } => rerank.check(),
-            Self::Linear { text: None, pooled: false } => {
+            Self::Linear { text: None, pooled: false, .. } => {
                 Err("head: a linear head needs text or pooled vectors".to_owned())
             }
             Self::Linear { text: Some(rule), .. } => rule.check(),
@@ -242,12 +246,12 @@ impl Head {
                 Self::Label(LabelAttention::cross(weights, sizes, *scale, device)?)
             }
             HeadSpec::GkiIcd => Self::Label(LabelAttention::gki(weights, sizes, device)?),
-            HeadSpec::Linear { text, pooled } => {
+            HeadSpec::Linear { text, pooled, joint } => {
                 let Some(own) = &bundle.head_weights else {
                     unreachable!("a linear head's file is read with its bundle")
                 };
                 let sizes = (sizes.labels, sizes.width);
-                Self::Linear(LinearHead::load(own, text.as_ref(), *pooled, sizes)?)
+                Self::Linear(LinearHead::load(own, text.as_ref(), (*pooled, *joint), sizes)?)
             }
         }))
     }
