@@ -72,7 +72,8 @@ pub use error::{Error, Result};
 pub use evidence::{Evidence, Quote};
 pub use explain::Explanation;
 pub use head::{
-    Aggregate, Feature, HeadSpec, ProblemRule, RerankSpec, SpanRule, TextFeatures, TextRule,
+    Aggregate, Feature, HeadSpec, LabelSets, ProblemRule, RerankSpec, SpanRule, TextFeatures,
+    TextRule,
 };
 pub use limit::ReadLimit;
 pub use options::{Device, EvidenceKind, Options};

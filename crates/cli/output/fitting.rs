@@ -90,12 +90,13 @@ fn left_out(charts: &ChartsSummary, out: &mut dyn Write) -> io::Result<()> {
 
 fn trials(report: &FitReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut table = new_table();
-    table.set_header(["inputs", "C", "micro-F1", "folds from", "to", "MAP", ""]);
+    table.set_header(["inputs", "codes", "C", "micro-F1", "folds from", "to", "MAP", ""]);
     for (number, trial) in report.trials.iter().enumerate() {
         let least = trial.folds.iter().copied().fold(f64::INFINITY, f64::min);
         let most = trial.folds.iter().copied().fold(0.0, f64::max);
         table.add_row([
             trial.inputs.name().to_owned(),
+            trial.form.name().to_owned(),
             trial.strength.to_string(),
             figure(Some(trial.micro_f1)),
             figure(Some(least)),

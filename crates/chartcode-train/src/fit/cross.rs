@@ -7,7 +7,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::error::Result;
+use super::form::Form;
 use super::inputs::Inputs;
+use super::joint;
 use super::label::Training;
 use super::{Choice, Example, FitEvent, FitOptions};
 
@@ -19,6 +21,8 @@ const KEPT: usize = 400;
 pub struct Trial {
     /// What was weighed.
     pub inputs: Inputs,
+    /// Whether labels were fitted together.
+    pub form: Form,
     /// One over the strength of the regularisation, scikit-learn's C.
     pub strength: f64,
     /// Micro F1 on charts neither fitted on nor used for the threshold.
@@ -54,15 +58,20 @@ pub(super) fn cross_validate(
 ) -> Result<CrossValidation> {
     let mut best: Option<CrossValidation> = None;
     let mut trials = Vec::new();
-    for &inputs in &options.inputs {
-        let logits = out_of_fold(examples, labels, inputs, options, folds, on_event);
+    let forms = |&inputs: &Inputs| options.forms.iter().map(move |&form| (inputs, form));
+    for (inputs, form) in options.inputs.iter().flat_map(forms) {
+        let held_out = HeldOut { examples, labels, inputs, strengths: &options.strengths, folds };
+        let logits = match form {
+            Form::Alone => held_out.alone(on_event),
+            Form::Together => held_out.together(on_event),
+        };
         for (&strength, logits) in options.strengths.iter().zip(&logits) {
             let set = tuning_set(examples, logits)?;
-            let trial = judge(examples, logits, &set, folds, Choice { inputs, strength })?;
+            let trial = judge(examples, logits, &set, folds, Choice { inputs, form, strength })?;
             let is_better =
                 best.as_ref().is_none_or(|best| trial.micro_f1 > f1_of(&trials, best.chosen));
             if is_better {
-                let (choice, chosen) = (Choice { inputs, strength }, trials.len());
+                let (choice, chosen) = (Choice { inputs, form, strength }, trials.len());
                 best = Some(CrossValidation { trials: Vec::new(), choice, chosen, set });
             }
             trials.push(trial);
@@ -77,47 +86,90 @@ fn f1_of(trials: &[Trial], number: usize) -> f64 {
     trials.get(number).map_or(0.0, |trial| trial.micro_f1)
 }
 
-fn out_of_fold(
-    examples: &[Example],
+/// Charts that are scored by models which were not fitted on them.
+struct HeldOut<'o> {
+    examples: &'o [Example],
     labels: usize,
     inputs: Inputs,
-    options: &FitOptions,
-    folds: &Folds,
-    on_event: &(dyn Fn(FitEvent) + Sync),
-) -> OutOfFold {
-    let strengths = &options.strengths;
-    let mut logits = vec![vec![vec![0.0; labels]; examples.len()]; strengths.len()];
-    for fold in 0..folds.count() {
-        let is_test = |chart: usize| folds.of(chart) == fold;
-        let train = (0..examples.len()).filter(|&chart| !is_test(chart));
-        let training = Training::new(train.map(|chart| &examples[chart]).collect(), inputs);
-        let test: Vec<(usize, Vec<u32>)> = (0..examples.len())
-            .filter(|&chart| is_test(chart))
-            .map(|chart| (chart, training.row(&examples[chart].features.text)))
-            .collect();
-        // [labels][strengths][charts of the fold]
-        let columns: Vec<Vec<Vec<f32>>> = (0..labels as u32)
-            .into_par_iter()
-            .map(|label| {
-                let models = training.fit(label, strengths);
-                on_event(FitEvent::LabelFitted);
-                let logit = |(chart, row): &(usize, Vec<u32>), number: usize| {
-                    models[number].logit(row, &examples[*chart].features.vector)
-                };
-                (0..strengths.len())
-                    .map(|number| test.iter().map(|chart| logit(chart, number)).collect())
-                    .collect()
-            })
-            .collect();
-        for (label, column) in columns.into_iter().enumerate() {
-            for (number, fold) in column.into_iter().enumerate() {
-                for ((chart, _), logit) in test.iter().zip(fold) {
-                    logits[number][*chart][label] = logit;
+    strengths: &'o [f64],
+    folds: &'o Folds,
+}
+
+/// A chart held out, and its features that the others have.
+type TestChart = (usize, Vec<u32>);
+
+impl<'o> HeldOut<'o> {
+    /// The charts outside a fold, and those in it.
+    fn split(&self, fold: usize) -> (Training<'o>, Vec<TestChart>) {
+        let charts = || 0..self.examples.len();
+        let is_test = |&chart: &usize| self.folds.of(chart) == fold;
+        let train = charts().filter(|chart| !is_test(chart)).map(|chart| &self.examples[chart]);
+        let training = Training::new(train.collect(), self.inputs);
+        let row = |chart: usize| (chart, training.row(&self.examples[chart].features.text));
+        let test = charts().filter(is_test).map(row).collect();
+        (training, test)
+    }
+
+    fn vector(&self, chart: usize) -> &'o [f32] {
+        &self.examples[chart].features.vector
+    }
+
+    fn nothing(&self) -> OutOfFold {
+        vec![vec![vec![0.0; self.labels]; self.examples.len()]; self.strengths.len()]
+    }
+
+    /// Label by label, labels in parallel.
+    fn alone(&self, on_event: &(dyn Fn(FitEvent) + Sync)) -> OutOfFold {
+        let mut logits = self.nothing();
+        for fold in 0..self.folds.count() {
+            let (training, test) = self.split(fold);
+            // [labels][strengths][charts of the fold]
+            let columns: Vec<Vec<Vec<f32>>> = (0..self.labels as u32)
+                .into_par_iter()
+                .map(|label| {
+                    let models = training.fit(label, self.strengths);
+                    on_event(FitEvent::LabelFitted);
+                    let logit = |(chart, row): &TestChart, number: usize| {
+                        models[number].logit(row, self.vector(*chart)) as f32
+                    };
+                    (0..self.strengths.len())
+                        .map(|number| test.iter().map(|chart| logit(chart, number)).collect())
+                        .collect()
+                })
+                .collect();
+            for (label, column) in columns.into_iter().enumerate() {
+                for (number, fold) in column.into_iter().enumerate() {
+                    for ((chart, _), logit) in test.iter().zip(fold) {
+                        logits[number][*chart][label] = logit;
+                    }
                 }
             }
         }
+        logits
     }
-    logits
+
+    /// All labels at once, folds in parallel.
+    fn together(&self, on_event: &(dyn Fn(FitEvent) + Sync)) -> OutOfFold {
+        let fold = |fold: usize| {
+            let (training, test) = self.split(fold);
+            let models = joint::fit(&training, self.labels, self.strengths);
+            (0..self.labels).for_each(|_| on_event(FitEvent::LabelFitted));
+            let rows = test.into_iter().map(|(chart, row)| {
+                let vector = self.vector(chart);
+                let of = |model: &joint::JointModel| model.logits(&row, vector);
+                (chart, models.iter().map(of).collect::<Vec<_>>())
+            });
+            rows.collect::<Vec<_>>()
+        };
+        let folds: Vec<_> = (0..self.folds.count()).into_par_iter().map(fold).collect();
+        let mut logits = self.nothing();
+        for (chart, rows) in folds.into_iter().flatten() {
+            for (number, row) in rows.into_iter().enumerate() {
+                logits[number][chart] = row;
+            }
+        }
+        logits
+    }
 }
 
 fn tuning_set(examples: &[Example], logits: &[Vec<f32>]) -> Result<TuningSet> {
@@ -157,6 +209,7 @@ fn judge(
     let precisions: Vec<f64> = precisions.collect();
     Ok(Trial {
         inputs: choice.inputs,
+        form: choice.form,
         strength: choice.strength,
         micro_f1: all.f1().unwrap_or_default(),
         map: precisions.iter().sum::<f64>() / precisions.len().max(1) as f64,

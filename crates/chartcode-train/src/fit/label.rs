@@ -16,18 +16,18 @@ const MOST_FEATURES: usize = 3000;
 const SMOOTHING: f64 = 0.5;
 
 /// What unit vectors are multiplied with to be of the size of word features.
-const VECTOR_SCALE: f64 = 10.0;
+pub(super) const VECTOR_SCALE: f64 = 10.0;
 
 /// Largest part of the gradient a fit stops at, see [`Problem::fit`].
 const TOLERANCE: f64 = 1e-4;
 
 /// The charts that labels are fitted on, with the features there are.
 pub(super) struct Training<'e> {
-    examples: Vec<&'e Example>,
+    pub(super) examples: Vec<&'e Example>,
     /// Hashes of the features, rising.
     pub(super) features: Vec<u64>,
     /// Features in each chart, rising.
-    rows: Vec<Vec<u32>>,
+    pub(super) rows: Vec<Vec<u32>>,
     /// Charts that each feature is in.
     counts: Vec<u32>,
     inputs: Inputs,
@@ -61,17 +61,19 @@ impl<'e> Training<'e> {
         text.iter().filter_map(number).collect()
     }
 
-    fn vector(&self, example: &'e Example) -> &'e [f32] {
+    pub(super) fn vector(&self, example: &'e Example) -> &'e [f32] {
         if self.inputs.has_vector() { &example.features.vector } else { &[] }
+    }
+
+    /// Whether each chart has a label.
+    pub(super) fn gold(&self, label: u32) -> Vec<bool> {
+        let has = |example: &&Example| example.gold.binary_search(&label).is_ok();
+        self.examples.iter().map(has).collect()
     }
 
     /// Fits a label with each of `strengths`, which should rise: each fit starts from the last.
     pub(super) fn fit(&self, label: u32, strengths: &[f64]) -> Vec<LabelModel> {
-        let gold: Vec<bool> = self
-            .examples
-            .iter()
-            .map(|example| example.gold.binary_search(&label).is_ok())
-            .collect();
+        let gold = self.gold(label);
         let (features, scale) = self.chosen(&gold);
         let local: HashMap<u32, u32> = features.iter().copied().zip(0..).collect();
         let rows = self.rows.iter();
@@ -97,7 +99,7 @@ impl<'e> Training<'e> {
 
     /// The features that tell most of a label by χ², and the log ratio of how often each is in
     /// charts with the label and without: what Wang and Manning (2012) scale inputs with.
-    fn chosen(&self, gold: &[bool]) -> (Vec<u32>, Vec<f64>) {
+    pub(super) fn chosen(&self, gold: &[bool]) -> (Vec<u32>, Vec<f64>) {
         let mut with = vec![0_u32; self.features.len()];
         for (row, _) in self.rows.iter().zip(gold).filter(|(_, gold)| **gold) {
             for &feature in row {
@@ -138,7 +140,7 @@ impl<'e> Training<'e> {
 
 impl LabelModel {
     /// The logit of a chart with these features (rising) and this vector.
-    pub(super) fn logit(&self, row: &[u32], vector: &[f32]) -> f32 {
+    pub(super) fn logit(&self, row: &[u32], vector: &[f32]) -> f64 {
         let mut sum = self.weights.bias;
         for feature in row {
             if let Ok(at) = self.features.binary_search(feature) {
@@ -146,6 +148,6 @@ impl LabelModel {
             }
         }
         let dense = self.weights.dense.iter().zip(vector);
-        (sum + dense.map(|(weight, &x)| weight * f64::from(x)).sum::<f64>()) as f32
+        sum + dense.map(|(weight, &x)| weight * f64::from(x)).sum::<f64>()
     }
 }

@@ -1,15 +1,6 @@
-//! L2-regularised logistic regression of one label, by L-BFGS (Liu and Nocedal 1989).
+//! L2-regularised logistic regression of one label, by L-BFGS.
 
-use std::collections::VecDeque;
-
-/// Pairs of steps and gradient changes that L-BFGS remembers.
-const MEMORY: usize = 10;
-
-/// Most steps of one fit.
-const STEPS: usize = 1000;
-
-/// Share of the expected descent that a step must bring (Armijo).
-const DESCENT: f64 = 1e-4;
+use super::lbfgs::{Point, minimise};
 
 /// The charts of one fit: `strength · Σ ln(1 + exp(∓logit)) + ½ ‖w‖²` is minimised, the bias not
 /// penalised. A chart's inputs are 0 or `scale` in sparse columns, and a dense vector behind them.
@@ -37,9 +28,6 @@ pub struct Solution {
     /// The logit of a chart without any input.
     pub bias: f64,
 }
-
-/// A point of the search: weights of sparse columns, of dense inputs, the bias.
-type Point = Vec<f64>;
 
 impl Problem<'_> {
     fn width(&self) -> usize {
@@ -92,45 +80,9 @@ impl Problem<'_> {
     #[must_use]
     pub fn fit(&self, strength: f64, tolerance: f64, start: Option<Point>) -> (Solution, Point) {
         let size = self.scale.len() + self.width() + 1;
-        let mut at = start.unwrap_or_else(|| self.origin(size));
+        let start = start.unwrap_or_else(|| self.origin(size));
         let enough = tolerance * strength * (self.rows.len().max(1) as f64).sqrt();
-        let mut gradient = vec![0.0; size];
-        let mut value = self.value(&at, strength, &mut gradient);
-        let mut memory = Memory::default();
-        let mut next_gradient = vec![0.0; size];
-        for _ in 0..STEPS {
-            if gradient.iter().all(|slope| slope.abs() <= enough) {
-                break;
-            }
-            let mut direction = memory.direction(&gradient);
-            let mut descent = dot(&direction, &gradient);
-            if descent >= 0.0 {
-                memory = Memory::default();
-                direction = gradient.iter().map(|slope| -slope).collect();
-                descent = dot(&direction, &gradient);
-            }
-            let mut step =
-                if memory.pairs.is_empty() { 1.0 / norm(&gradient).max(1.0) } else { 1.0 };
-            let next = loop {
-                let to: Point = at.iter().zip(&direction).map(|(x, d)| x + step * d).collect();
-                let then = self.value(&to, strength, &mut next_gradient);
-                if then <= value + DESCENT * step * descent {
-                    break Some((to, then));
-                }
-                step *= 0.5;
-                if step < 1e-12 {
-                    break None;
-                }
-            };
-            // No descent within rounding: this is the minimum.
-            let Some((to, then)) = next else {
-                break;
-            };
-            memory.remember(&at, &to, &gradient, &next_gradient);
-            at = to;
-            value = then;
-            std::mem::swap(&mut gradient, &mut next_gradient);
-        }
+        let at = minimise(start, enough, |at, gradient| self.value(at, strength, gradient));
         (self.solution(&at), at)
     }
 
@@ -152,63 +104,6 @@ impl Problem<'_> {
             bias: bias[0],
         }
     }
-}
-
-/// What L-BFGS knows of the curvature.
-#[derive(Debug, Default)]
-struct Memory {
-    /// Step, change of the gradient, and one over their product; oldest first.
-    pairs: VecDeque<(Point, Point, f64)>,
-}
-
-impl Memory {
-    fn remember(&mut self, from: &[f64], to: &[f64], before: &[f64], after: &[f64]) {
-        let minus =
-            |a: &[f64], b: &[f64]| -> Point { a.iter().zip(b).map(|(a, b)| a - b).collect() };
-        let (step, change) = (minus(to, from), minus(after, before));
-        let product = dot(&step, &change);
-        if product <= 1e-12 * dot(&change, &change) {
-            return;
-        }
-        if self.pairs.len() == MEMORY {
-            self.pairs.pop_front();
-        }
-        self.pairs.push_back((step, change, 1.0 / product));
-    }
-
-    /// The two-loop recursion: minus the inverse curvature times the gradient.
-    fn direction(&self, gradient: &[f64]) -> Point {
-        let mut direction: Point = gradient.iter().map(|slope| -slope).collect();
-        let mut shares = Vec::with_capacity(self.pairs.len());
-        for (step, change, inverse) in self.pairs.iter().rev() {
-            let share = inverse * dot(step, &direction);
-            add(&mut direction, -share, change);
-            shares.push(share);
-        }
-        if let Some((_, change, inverse)) = self.pairs.back() {
-            let size = 1.0 / (inverse * dot(change, change));
-            for x in &mut direction {
-                *x *= size;
-            }
-        }
-        for ((step, change, inverse), share) in self.pairs.iter().zip(shares.into_iter().rev()) {
-            let back = inverse * dot(change, &direction);
-            add(&mut direction, share - back, step);
-        }
-        direction
-    }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-fn norm(a: &[f64]) -> f64 {
-    dot(a, a).sqrt()
-}
-
-fn add(sum: &mut [f64], factor: f64, other: &[f64]) {
-    sum.iter_mut().zip(other).for_each(|(sum, x)| *sum += factor * x);
 }
 
 #[cfg(test)]

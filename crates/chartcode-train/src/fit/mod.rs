@@ -2,8 +2,9 @@
 //! chartcode to its own codes, in minutes.
 //!
 //! Each label is an L2-regularised logistic regression ([`logistic`]) on word runs, scaled by
-//! their log-count ratio (NB-SVM, Wang and Manning 2012), and on the mean of the windows' vectors.
-//! Inputs and strength are chosen by cross-validation; calibration and thresholds are fitted on
+//! their log-count ratio (NB-SVM, Wang and Manning 2012), and on the mean of the windows' vectors;
+//! or all are one such regression over the sets of labels that charts have ([`Form::Together`]).
+//! Inputs, form and strength are chosen by cross-validation; calibration and thresholds are fitted on
 //! the logits that each chart has from models which have not seen it.
 //!
 //! Everything is a function of charts, settings and seed: the number of threads does not matter.
@@ -12,8 +13,11 @@ mod cache;
 mod cross;
 mod error;
 mod features;
+mod form;
 mod inputs;
+mod joint;
 mod label;
+mod lbfgs;
 pub mod logistic;
 mod model;
 mod tuning;
@@ -26,6 +30,7 @@ pub use cache::VectorCache;
 pub use cross::{CrossValidation, Trial, average_precision};
 pub use error::{FitError, Result};
 pub use features::ChartFeatures;
+pub use form::Form;
 pub use inputs::Inputs;
 pub use model::LinearModel;
 pub use tuning::Tuning;
@@ -46,6 +51,8 @@ pub struct Example {
 pub struct Choice {
     /// What it weighs.
     pub inputs: Inputs,
+    /// Whether its labels are fitted together.
+    pub form: Form,
     /// One over the strength of the regularisation, scikit-learn's C.
     pub strength: f64,
 }
@@ -55,6 +62,8 @@ pub struct Choice {
 pub struct FitOptions {
     /// Inputs to try; of equal ones the first is taken.
     pub inputs: Vec<Inputs>,
+    /// Forms to try, see [`Form::suited`].
+    pub forms: Vec<Form>,
     /// Strengths to try, rising.
     pub strengths: Vec<f64>,
     /// Folds of the cross-validation.
@@ -67,6 +76,7 @@ impl Default for FitOptions {
     fn default() -> Self {
         Self {
             inputs: vec![Inputs::Text, Inputs::Both],
+            forms: vec![Form::Alone],
             strengths: vec![0.03, 0.1, 0.3, 1.0, 3.0],
             folds: 10,
             seed: 1,
@@ -78,7 +88,7 @@ impl Default for FitOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FitEvent {
-    /// A label was fitted in one fold, with all strengths.
+    /// A label was fitted in one fold, with all strengths of one form and inputs.
     LabelFitted,
     /// Inputs and strength are chosen; the head is fitted on all charts.
     Chosen,

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use chartcode::{HeadSpec, HeadTensor, TextRule};
+use chartcode::{HeadSpec, HeadTensor, LabelSets, TextRule};
 use rayon::prelude::*;
 
+use super::form::Form;
 use super::inputs::Inputs;
+use super::joint::{self, JointModel};
 use super::label::{LabelModel, Training};
 use super::{Choice, Example};
 
@@ -16,6 +18,8 @@ pub struct LinearModel {
     labels: Vec<LabelModel>,
     inputs: Inputs,
     width: usize,
+    /// The sets that labels were fitted over together.
+    sets: Option<LabelSets>,
 }
 
 impl LinearModel {
@@ -23,12 +27,19 @@ impl LinearModel {
     #[must_use]
     pub fn fit(examples: &[Example], labels: usize, choice: Choice) -> Self {
         let training = Training::new(examples.iter().collect(), choice.inputs);
-        let fitted = (0..labels as u32)
-            .into_par_iter()
-            .map(|label| training.fit(label, &[choice.strength]).remove(0))
-            .collect();
+        let (fitted, sets) = match choice.form {
+            Form::Alone => {
+                let fit = |label| training.fit(label, &[choice.strength]).remove(0);
+                ((0..labels as u32).into_par_iter().map(fit).collect(), None)
+            }
+            Form::Together => {
+                let JointModel { labels, sets } =
+                    joint::fit(&training, labels, &[choice.strength]).remove(0);
+                (labels, Some(sets))
+            }
+        };
         let width = examples.first().map_or(0, |example| example.features.vector.len());
-        Self { features: training.features, labels: fitted, inputs: choice.inputs, width }
+        Self { features: training.features, labels: fitted, inputs: choice.inputs, width, sets }
     }
 
     /// What the manifest says of the head.
@@ -37,6 +48,7 @@ impl LinearModel {
         HeadSpec::Linear {
             text: self.inputs.has_text().then(|| rule.clone()),
             pooled: self.inputs.has_vector(),
+            joint: self.sets.is_some(),
         }
     }
 
@@ -60,6 +72,19 @@ impl LinearModel {
             let shape = vec![self.labels.len(), self.width];
             let rows = rows.map(|&weight| weight as f32).collect();
             tensors.insert("pooled.weight".into(), HeadTensor::F32(shape, rows));
+        }
+        if let Some(sets) = &self.sets {
+            let mut offsets = vec![0];
+            offsets.extend(sets.members.iter().scan(0, |end, members| {
+                *end += members.len() as u32;
+                Some(*end)
+            }));
+            let members = sets.members.iter().flatten().copied().collect();
+            let bias = sets.bias.iter().map(|&bias| bias as f32).collect();
+            tensors.insert("set.offsets".into(), HeadTensor::U32(offsets));
+            tensors.insert("set.label".into(), HeadTensor::U32(members));
+            let shape = vec![sets.members.len()];
+            tensors.insert("set.bias".into(), HeadTensor::F32(shape, bias));
         }
         if self.inputs.has_text() {
             let hashes = by_feature.keys().map(|&feature| self.features[feature as usize]);

@@ -38,6 +38,37 @@ fn what_words_tell_is_learnt_and_the_number_of_threads_does_not_matter() {
 }
 
 #[test]
+fn labels_fitted_together_know_of_each_other() {
+    // Word 0 is in every chart with label 0 and in all with label 1, which excludes label 0.
+    let mut examples = charts(80);
+    for (chart, example) in examples.iter_mut().enumerate() {
+        let (own, other) = (chart % 2 == 0, chart % 4 == 1);
+        example.features.text = [own.then_some(0), other.then_some(0), other.then_some(1)]
+            .into_iter()
+            .flatten()
+            .collect();
+        example.gold = if own {
+            vec![0]
+        } else if other {
+            vec![1]
+        } else {
+            vec![]
+        };
+    }
+    let forms = Form::suited(&examples, 2);
+    assert_eq!(forms, [Form::Alone, Form::Together]);
+    let run = |threads: usize| {
+        let options = FitOptions { forms: vec![Form::Together], ..options() };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| fit(&examples, 2, &options, &|_| {}).unwrap())
+    };
+    let (one, two) = (run(1), run(2));
+    assert_eq!(one.model.tensors(), two.model.tensors());
+    assert!(one.cross_validation.trials.iter().all(|trial| trial.micro_f1 > 0.99));
+    assert!(one.model.tensors().contains_key("set.bias"));
+}
+
+#[test]
 fn what_cannot_be_fitted_is_told() {
     let few = fit(&charts(7), 3, &options(), &|_| {}).unwrap_err();
     assert!(matches!(few, FitError::TooFewCharts { charts: 7, folds: 4 }), "{few}");

@@ -15,8 +15,8 @@ mod vectors;
 use std::ops::Range;
 
 use candle_core::Tensor;
+pub use linear::{LabelSets, TextFeatures, TextRule};
 use linear::{LinearHead, LinearState};
-pub use linear::{TextFeatures, TextRule};
 pub(crate) use problems::Focus;
 pub use problems::ProblemRule;
 use problems::Problems;
@@ -109,12 +109,12 @@ impl Head {
                 Self::Label(LabelAttention::cross(weights, sizes, *scale, device)?)
             }
             HeadSpec::GkiIcd => Self::Label(LabelAttention::gki(weights, sizes, device)?),
-            HeadSpec::Linear { text, pooled } => {
+            HeadSpec::Linear { text, pooled, joint } => {
                 let Some(own) = &bundle.head_weights else {
                     unreachable!("a linear head's file is read with its bundle")
                 };
                 let sizes = (sizes.labels, sizes.width);
-                Self::Linear(LinearHead::load(own, text.as_ref(), *pooled, sizes)?)
+                Self::Linear(LinearHead::load(own, text.as_ref(), (*pooled, *joint), sizes)?)
             }
         }))
     }

@@ -74,6 +74,10 @@ pub enum HeadSpec {
         text: Option<TextRule>,
         /// Whether the encoder's vectors are weighed; where they are not, nothing is encoded.
         pooled: bool,
+        /// Whether labels are weighed together: the sums are scores, of which the head's
+        /// [`LabelSets`](crate::LabelSets) makes logits.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        joint: bool,
     },
 }
 
@@ -112,10 +116,10 @@ impl HeadSpec {
             Self::Caml => "CAML (label attention)",
             Self::PlmCa { .. } => "PLM-CA (cross-attention from labels)",
             Self::GkiIcd => "GKI-ICD (cross-attention from labels, a classifier a label)",
-            Self::Linear { text: Some(_), pooled: true } => {
+            Self::Linear { text: Some(_), pooled: true, .. } => {
                 "linear (word runs and the encoder's vectors)"
             }
-            Self::Linear { text: Some(_), pooled: false } => "linear (word runs)",
+            Self::Linear { text: Some(_), pooled: false, .. } => "linear (word runs)",
             Self::Linear { text: None, .. } => "linear (the encoder's vectors)",
         }
     }
@@ -140,7 +144,7 @@ impl HeadSpec {
                 rerank.as_ref().map_or(Ok(()), |rerank| rerank.check())?;
                 problems.as_ref().map_or(Ok(()), |problems| problems.check())
             }
-            Self::Linear { text: None, pooled: false } => {
+            Self::Linear { text: None, pooled: false, .. } => {
                 Err("head: a linear head needs text or pooled vectors".to_owned())
             }
             Self::Linear { text: Some(rule), .. } => rule.check(),

@@ -11,7 +11,7 @@ use std::io::Write as _;
 
 use anyhow::{Context as _, bail};
 use chartcode::{Bundle, Engine};
-use chartcode_train::fit::{self, FitEvent, FitOptions, Inputs};
+use chartcode_train::fit::{self, FitEvent, FitOptions, Form, Inputs};
 
 use crate::args::FitArgs;
 use crate::commands::bundle;
@@ -67,6 +67,7 @@ fn options(args: &FitArgs) -> anyhow::Result<FitOptions> {
             InputsArg::Both => vec![Inputs::Both],
         },
         strengths,
+        forms: Vec::new(),
         folds: args.folds as usize,
         seed: args.seed,
     })
@@ -80,7 +81,9 @@ fn fitted(
     options: &FitOptions,
 ) -> anyhow::Result<fit::Fit> {
     let labels = read.labels.len();
-    let progress = Progress::of_work(labels * options.folds * options.inputs.len(), args.quiet);
+    let options = &FitOptions { forms: Form::suited(&read.examples, labels), ..options.clone() };
+    let trials = options.inputs.len() * options.forms.len();
+    let progress = Progress::of_work(labels * options.folds * trials, args.quiet);
     progress.step("cross-validating");
     let on_event = |event| match event {
         FitEvent::LabelFitted => progress.advance(),

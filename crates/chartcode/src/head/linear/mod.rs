@@ -2,6 +2,7 @@
 //! label. What `chartcode fit` makes of a site's own charts.
 
 mod rule;
+mod sets;
 mod state;
 mod words;
 
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use candle_core::Tensor;
 
 pub use rule::{TextFeatures, TextRule};
+pub use sets::LabelSets;
 pub(crate) use state::LinearState;
 
 use super::vectors::normalise;
@@ -38,16 +40,20 @@ pub(crate) struct LinearHead {
     /// `[L, H]`, row-major; empty where windows' vectors are not taken.
     pooled: Vec<f32>,
     width: usize,
+    /// How the labels' scores become logits, where they are weighed together.
+    sets: Option<LabelSets>,
 }
 
 impl LinearHead {
     /// Reads the head's tensors: `label.bias` f32 `[L]`; with a text rule `feature.hash` u32
     /// `[2 F]` (upper and lower half of each), `feature.offsets` u32 `[F + 1]`, `weight.label` u32
-    /// `[N]`, `weight.value` f32 `[N]`; where windows are pooled `pooled.weight` f32 `[L, H]`.
+    /// `[N]`, `weight.value` f32 `[N]`; where windows are pooled `pooled.weight` f32 `[L, H]`;
+    /// where labels are weighed together `set.offsets` u32 `[S + 1]`, `set.label` u32 `[M]`,
+    /// `set.bias` f32 `[S]`.
     pub(super) fn load(
         weights: &Weights,
         rule: Option<&TextRule>,
-        pools: bool,
+        (pools, joint): (bool, bool),
         (labels, width): (usize, usize),
     ) -> Result<Self> {
         let text = ["feature.hash", "feature.offsets", "weight.label", "weight.value"];
@@ -74,6 +80,7 @@ impl LinearHead {
                 Vec::new()
             },
             width,
+            sets: if joint { Some(read_sets(weights)?) } else { None },
         };
         let odd = !halves.len().is_multiple_of(2);
         match head.contradiction(odd) {
@@ -87,7 +94,10 @@ impl LinearHead {
 
     /// What the tensors' shapes alone do not rule out.
     fn contradiction(&self, odd: bool) -> Option<&'static str> {
-        self.rule.as_ref()?;
+        let of_sets = self.sets.as_ref().and_then(|sets| sets.contradiction(self.bias.len()));
+        if of_sets.is_some() || self.rule.is_none() {
+            return of_sets;
+        }
         let ends = (self.offsets.first(), self.offsets.last());
         if odd || !self.features.is_sorted_by(|a, b| a < b) {
             return Some("feature.hash must hold pairs that rise strictly");
@@ -151,6 +161,9 @@ impl LinearHead {
                 *logit += dot(weights, mean.iter().copied());
             }
         }
+        if let Some(sets) = &self.sets {
+            logits = sets.logits(&logits);
+        }
         logits.into_iter().map(|logit| logit as f32).collect()
     }
 
@@ -158,7 +171,8 @@ impl LinearHead {
         self.offsets[feature as usize] as usize..self.offsets[feature as usize + 1] as usize
     }
 
-    /// The word runs that speak for a label: where each stands first, and what it adds to the logit.
+    /// The word runs that speak for a label: where each stands first, and what it adds to the logit
+    /// (to the label's score, where labels are weighed together).
     pub(super) fn runs(&self, state: &LinearState, label: usize) -> Vec<(Span, f32)> {
         let weight = |feature: u32| {
             let row = self.row(feature);
@@ -198,6 +212,25 @@ impl LinearHead {
             each(place, &shares);
         }
     }
+}
+
+fn read_sets(weights: &Weights) -> Result<LabelSets> {
+    weights.require(["set.offsets", "set.label", "set.bias"])?;
+    let len = |key| weights.shape(key).and_then(|shape| shape.first()).copied().unwrap_or(0);
+    let offsets = weights.indices("set.offsets", len("set.offsets"))?;
+    let label = weights.indices("set.label", len("set.label"))?;
+    let bias = weights.floats("set.bias", &[len("set.bias")])?;
+    let ends = (offsets.first(), offsets.last());
+    if ends != (Some(&0), Some(&(label.len() as u32))) || !offsets.is_sorted() {
+        let problem = "set.offsets must rise from 0 to the number of entries of set.label";
+        let (path, problem) = (weights.path().to_owned(), problem.to_owned());
+        return Err(Error::Inconsistent { path, problem });
+    }
+    let set = |ends: &[u32]| label[ends[0] as usize..ends[1] as usize].to_vec();
+    Ok(LabelSets {
+        members: offsets.windows(2).map(set).collect(),
+        bias: bias.into_iter().map(f64::from).collect(),
+    })
 }
 
 /// Each window's unit vector, or nothing of it.
