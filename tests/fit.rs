@@ -78,7 +78,8 @@ fn a_fitted_bundle_codes_evaluates_and_says_what_it_is() {
     // Charts without a code may not have been coded at all.
     let uncoded = rows(81).iter().filter(|row| row["codes"] == json!([])).count();
     assert_eq!(report["charts"]["without_codes"], uncoded);
-    assert_eq!(report["trials"].as_array().unwrap().len(), 4);
+    // Each code alone and all together, with each of the inputs and strengths.
+    assert_eq!(report["trials"].as_array().unwrap().len(), 2 * 4);
     let chosen = &report["trials"][report["chosen"].as_u64().unwrap() as usize];
     assert!(chosen["micro_f1"].as_f64().unwrap() > 0.9, "{chosen}");
     assert!(report["dev"]["counts"]["f1"].as_f64().unwrap() > 0.95, "{}", report["dev"]);
