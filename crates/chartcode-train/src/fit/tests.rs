@@ -64,7 +64,10 @@ fn labels_fitted_together_know_of_each_other() {
     };
     let (one, two) = (run(1), run(2));
     assert_eq!(one.model.tensors(), two.model.tensors());
-    assert!(one.cross_validation.trials.iter().all(|trial| trial.micro_f1 > 0.99));
+    // However weak, the ranking is right; a threshold that holds over folds needs some strength.
+    let found = &one.cross_validation;
+    assert!(found.trials.iter().all(|trial| trial.map > 0.99), "{:?}", found.trials);
+    assert!(found.trials[found.chosen].micro_f1 > 0.99, "{:?}", found.trials);
     assert!(one.model.tensors().contains_key("set.bias"));
 }
 
