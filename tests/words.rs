@@ -3,7 +3,7 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use chartcode::{Chart, Engine, Error, Import, ImportOptions, Options, Precision, Report};
+use chartcode::{Chart, Engine, Error, Import, ImportOptions, Options, Report, StoredAs};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ fn every_published_model_scores_as_in_pytorch() {
         let out = tempfile::tempdir().unwrap();
         let mut import = Import::open(folder(model), &ImportOptions::default()).unwrap();
         import.check().unwrap();
-        import.write(out.path(), Precision::Keep).unwrap();
+        import.write(out.path(), StoredAs::Keep).unwrap();
         for source in [folder(model).as_path(), out.path()] {
             let engine = Engine::load(source, Options::new()).unwrap();
             let codes: Vec<&str> = engine.labels().codes().collect();
@@ -71,7 +71,7 @@ fn the_second_tanh_of_multirescnn_is_a_setting() {
     let out = tempfile::tempdir().unwrap();
     let mut import = Import::open(folder("multirescnn-2023"), &ImportOptions::default()).unwrap();
     import.check().unwrap();
-    import.write(out.path(), Precision::Keep).unwrap();
+    import.write(out.path(), StoredAs::Keep).unwrap();
     edit_json(&out.path().join("config.json"), |config| config["attention_tanh"] = json!(false));
     edit_json(&out.path().join("manifest.json"), |manifest| manifest["files"] = json!({}));
     let engine = Engine::load(out.path(), Options::new()).unwrap();

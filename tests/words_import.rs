@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use chartcode::{Bundle, Engine, Error, Import, ImportOptions, Options, Precision, Preprocess};
+use chartcode::{Bundle, Engine, Error, Import, ImportOptions, Options, Preprocess, StoredAs};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -113,7 +113,7 @@ fn shorter_windows_are_refused() {
     let out = tempfile::tempdir().unwrap();
     let mut import = Import::open(folder("caml"), &options).unwrap();
     import.check().unwrap();
-    import.write(out.path(), Precision::Keep).unwrap();
+    import.write(out.path(), StoredAs::Keep).unwrap();
     let message = chain(&refusal(out.path()));
     assert!(message.contains("one window"), "{message}");
 }

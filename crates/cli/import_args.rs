@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chartcode::{Aggregate, ImportOptions, PaddingMode, Precision, Preprocess, ReadLimit};
+use chartcode::{Aggregate, ImportOptions, PaddingMode, Preprocess, ReadLimit, StoredAs};
 use clap::{Args as ClapArgs, ValueEnum};
 
 use crate::args::InspectFormat;
@@ -208,7 +208,7 @@ pub(crate) enum Weights {
     Int8,
 }
 
-impl From<Weights> for Precision {
+impl From<Weights> for StoredAs {
     fn from(weights: Weights) -> Self {
         match weights {
             Weights::Keep => Self::Keep,

@@ -1,6 +1,6 @@
 use std::fs;
 
-use chartcode::{Engine, EvidenceKind, Import, Options, PaddingMode, Precision, Preprocess};
+use chartcode::{Engine, EvidenceKind, Import, Options, PaddingMode, Preprocess, StoredAs};
 
 use super::{LOGIT, checkpoint, imported, options, parity};
 use crate::support::{chart, difference, floats, json_file, repository, text};
@@ -37,7 +37,7 @@ fn contributions_add_up_to_the_logit() {
     let bias: Vec<f32> =
         bias.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
     let folder = checkpoint("roberta", "laat");
-    let engine = imported(folder.path(), &options(PaddingMode::None), Precision::Keep);
+    let engine = imported(folder.path(), &options(PaddingMode::None), StoredAs::Keep);
     let note = fs::read_to_string(repository("tests/charts/discharge.txt")).unwrap();
     let chart = chart("note", &note);
     let logits = engine.logits(&chart).unwrap();
@@ -60,7 +60,7 @@ fn evidence_is_mapped_back_through_preprocessing() {
     let out = tempfile::tempdir().unwrap();
     let mut import = Import::open(folder.path(), &options).unwrap();
     import.check().unwrap();
-    import.write(out.path(), Precision::Keep).unwrap();
+    import.write(out.path(), StoredAs::Keep).unwrap();
     let note = "Pt: 68-y/o M, K⁺ 2.9 — ACUTE on CHRONIC 12 34 heart-failure!!\r\nDM2; BP 140/90.";
     let chart = chart("note", note);
     let words = ["pt", "y", "o", "m", "k", "acute", "on", "chronic", "heart", "failure"];

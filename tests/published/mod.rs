@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use chartcode::{Engine, Import, ImportOptions, Options, PaddingMode, Precision, Preprocess};
+use chartcode::{Engine, Import, ImportOptions, Options, PaddingMode, Preprocess, StoredAs};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -113,7 +113,7 @@ fn options(padding: PaddingMode) -> ImportOptions {
 }
 
 /// Imports a checkpoint and loads the bundle that comes out of it.
-fn imported(source: &Path, options: &ImportOptions, precision: Precision) -> Engine {
+fn imported(source: &Path, options: &ImportOptions, precision: StoredAs) -> Engine {
     let out = tempfile::tempdir().unwrap();
     let mut import = Import::open(source, options).unwrap();
     import.check().unwrap();
@@ -218,7 +218,7 @@ fn every_encoder_carries_every_head() {
         write!(table, "{encoder:<18}").unwrap();
         for head in HEADS {
             let folder = checkpoint(encoder, head);
-            let engine = imported(folder.path(), &options(PaddingMode::None), Precision::Keep);
+            let engine = imported(folder.path(), &options(PaddingMode::None), StoredAs::Keep);
             let measured = measure(&engine, &golden, head);
             let Measured { logit, attention, tokens_compared } = measured;
             write!(table, "  {head} {logit:.1e} / {attention:.1e}").unwrap();
@@ -239,7 +239,7 @@ fn padding_takes_part_as_it_did_in_publications() {
         for head in HEADS {
             let folder = checkpoint(encoder, head);
             for (name, padding) in PADDING {
-                let engine = imported(folder.path(), &options(padding), Precision::Keep);
+                let engine = imported(folder.path(), &options(padding), StoredAs::Keep);
                 let measured = measure(&engine, &golden, &format!("{head}{name}"));
                 let Measured { logit, attention, tokens_compared } = measured;
                 assert!(logit <= LOGIT, "{encoder} {head}{name}: logits off by {logit:e}");
@@ -261,7 +261,7 @@ fn every_published_pickle_imports_and_scores() {
             options.encoder = Some(parity("roberta"));
         }
         let source = parity("pickles").join(name);
-        let engine = imported(&source, &options, Precision::Keep);
+        let engine = imported(&source, &options, StoredAs::Keep);
         let codes: Vec<&str> = engine.labels().codes().collect();
         let expected: Vec<&str> = reference["codes"].as_array().unwrap().iter().map(text).collect();
         assert_eq!(codes, expected, "{name}");
@@ -289,7 +289,7 @@ fn smaller_weights_choose_nearly_the_same_codes() {
     let mut total = [0, 0];
     for encoder in ENCODERS {
         let folder = checkpoint(encoder, "laat");
-        let engines = [Precision::F32, Precision::Bf16, Precision::Int8]
+        let engines = [StoredAs::F32, StoredAs::Bf16, StoredAs::Int8]
             .map(|precision| imported(folder.path(), &options(PaddingMode::None), precision));
         let golden = golden(encoder);
         let mut changed = [0, 0];

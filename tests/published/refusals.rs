@@ -125,12 +125,12 @@ fn importing_harms_nothing() {
     let mut import = Import::open(parity("bert"), &ImportOptions::default()).unwrap();
     import.check().unwrap();
     let out = folder.path().join("out");
-    let error = import.write(&out, chartcode::Precision::Keep).unwrap_err();
+    let error = import.write(&out, chartcode::StoredAs::Keep).unwrap_err();
     assert!(matches!(error, Error::Exists { .. }), "{error}");
     assert!(in_the_way.join("thesis.txt").is_file());
     fs::remove_file(in_the_way.join("thesis.txt")).unwrap();
     fs::write(in_the_way.join("config.json"), "{").unwrap();
-    import.write(&out, chartcode::Precision::Keep).unwrap();
+    import.write(&out, chartcode::StoredAs::Keep).unwrap();
     assert!(out.join("manifest.json").is_file() && !in_the_way.exists());
 }
 
@@ -179,7 +179,7 @@ fn an_unchecked_import_is_written_whole() {
         if looks {
             import.check().unwrap();
         }
-        import.write(out.path().join(name), chartcode::Precision::Keep).unwrap();
+        import.write(out.path().join(name), chartcode::StoredAs::Keep).unwrap();
     }
     let weights = |name: &str| fs::read(out.path().join(name).join("model.safetensors")).unwrap();
     assert_eq!(weights("looked"), weights("unseen"));

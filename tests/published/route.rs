@@ -1,7 +1,7 @@
 use std::fs;
 
 use chartcode::{
-    Aggregate, Engine, Import, ImportOptions, Options, PaddingMode, Precision, ReadLimit,
+    Aggregate, Engine, Import, ImportOptions, Options, PaddingMode, ReadLimit, StoredAs,
 };
 
 use super::{HEADS, checkpoint, golden, imported, options, parity};
@@ -26,7 +26,7 @@ fn every_head_gives_one_answer() {
                 let folder = checkpoint(encoder, head);
                 let mut import = Import::open(folder.path(), &options(PaddingMode::None)).unwrap();
                 import.check().unwrap();
-                import.write(out.path().join(head), Precision::Keep).unwrap();
+                import.write(out.path().join(head), StoredAs::Keep).unwrap();
                 out.path().join(head)
             };
             let load = |threads| {
@@ -70,10 +70,10 @@ fn old_tokenizer_files_give_the_same_tokens() {
 fn what_a_limit_leaves_out_is_said() {
     let folder = checkpoint("bert", "laat");
     let note = fs::read_to_string(repository("tests/charts/clinic.txt")).unwrap();
-    let whole = imported(folder.path(), &options(PaddingMode::None), Precision::Keep);
+    let whole = imported(folder.path(), &options(PaddingMode::None), StoredAs::Keep);
     let mut limited = options(PaddingMode::None);
     limited.limit = Some(ReadLimit::Words(30));
-    let limited = imported(folder.path(), &limited, Precision::Keep);
+    let limited = imported(folder.path(), &limited, StoredAs::Keep);
     let words: Vec<&str> = note.split_whitespace().take(30).collect();
     let cut = chart("cut", &words.join(" "));
     let note = chart("note", &note);
@@ -93,7 +93,7 @@ fn windows_without_a_token_of_the_chart_do_no_harm() {
     let golden = golden("roberta");
     let exact = golden["charts"].as_array().unwrap().iter().find(|c| c["id"] == "exact-roberta");
     let chart = chart("exact", text(&exact.unwrap()["text"]));
-    let engine = imported(folder.path(), &options(PaddingMode::HeadExtraWindow), Precision::Keep);
+    let engine = imported(folder.path(), &options(PaddingMode::HeadExtraWindow), StoredAs::Keep);
     let report = engine.code(&chart).unwrap();
     assert_eq!(report.read.windows, 4);
     assert_eq!(engine.embed(&chart).unwrap().windows.len(), 3);
@@ -104,7 +104,7 @@ fn windows_without_a_token_of_the_chart_do_no_harm() {
 fn windows_can_be_averaged() {
     let mut options = ImportOptions::default();
     options.aggregate = Aggregate::Mean;
-    let engine = imported(&parity("bert"), &options, Precision::Keep);
+    let engine = imported(&parity("bert"), &options, StoredAs::Keep);
     let golden = golden("bert");
     for reference in golden["charts"].as_array().unwrap() {
         let windows: Vec<Vec<f32>> =

@@ -59,9 +59,10 @@ pub use attribution::TokenSupport;
 pub use bundle::{
     AcceptPromise, Bundle, BundleChanges, BundleHead, DataSource, FORMAT as BUNDLE_FORMAT,
     Findings, HeadTensor, Import, ImportOptions, KeyProblems, LabelSource, Labels, Manifest,
-    NOT_STATED, PickleError, Precision, Profile, Trained, TrainedLabels, TrainedTensor, Tuned,
+    NOT_STATED, PickleError, Profile, StoredAs, Trained, TrainedLabels, TrainedTensor, Tuned,
 };
 pub use chart::Chart;
+pub use chartcode_kernels::{Isa, Precision};
 pub use code_batch::CodeBatch;
 pub use cutter::{ChartCutter, ChartWindows};
 pub use decide::{Decision, Thresholds};

@@ -4,6 +4,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 
+use chartcode_kernels::Precision;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -14,6 +15,8 @@ use crate::error::{Error, Result};
 pub struct Options {
     /// Where tensors live.
     pub device: Device,
+    /// What the encoder's and the head's large products are computed in.
+    pub precision: Precision,
     /// Threads to compute with; all of the machine's where none is given.
     pub threads: Option<NonZeroUsize>,
     /// Replaces the bundle's threshold above which a code is suggested, those of single labels too.
@@ -52,6 +55,13 @@ impl Options {
     #[must_use]
     pub fn device(mut self, device: Device) -> Self {
         self.device = device;
+        self
+    }
+
+    /// Sets what large products are computed in.
+    #[must_use]
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
         self
     }
 

@@ -26,7 +26,7 @@ pub(super) const WEIGHTS: &str = "model.safetensors";
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Precision {
+pub enum StoredAs {
     /// As the checkpoint has them; f64 as f32.
     #[default]
     Keep,
@@ -52,7 +52,7 @@ pub(super) fn write(
     import: &Import,
     findings: &Findings,
     out: &Path,
-    precision: Precision,
+    precision: StoredAs,
 ) -> Result<()> {
     let names = [CONFIG, TOKENIZER, WEIGHTS, LABELS, CARD, MANIFEST];
     folder::write_new(out, &names, |part| write_files(import, findings, part, precision))
@@ -62,7 +62,7 @@ fn write_files(
     import: &Import,
     findings: &Findings,
     folder: &Path,
-    precision: Precision,
+    precision: StoredAs,
 ) -> Result<()> {
     let bundle = &import.bundle;
     let mut sums = BTreeMap::new();
@@ -81,7 +81,7 @@ fn write_files(
 }
 
 /// The tensors that the model uses, as a safetensors file.
-fn tensors(weights: &Weights, precision: Precision) -> Result<Vec<u8>> {
+fn tensors(weights: &Weights, precision: StoredAs) -> Result<Vec<u8>> {
     let mut written = Vec::new();
     for key in weights.used() {
         let Some((dtype, shape, bytes)) = weights.stored(&key) else {
@@ -89,13 +89,13 @@ fn tensors(weights: &Weights, precision: Precision) -> Result<Vec<u8>> {
         };
         let is_matrix = shape.len() == 2 && shape[0] > 1;
         let target = match precision {
-            Precision::Keep | Precision::Int8 if dtype == Dtype::F64 => Dtype::F32,
-            Precision::Keep | Precision::Int8 => dtype,
-            Precision::F32 => Dtype::F32,
-            Precision::F16 => Dtype::F16,
-            Precision::Bf16 => Dtype::BF16,
+            StoredAs::Keep | StoredAs::Int8 if dtype == Dtype::F64 => Dtype::F32,
+            StoredAs::Keep | StoredAs::Int8 => dtype,
+            StoredAs::F32 => Dtype::F32,
+            StoredAs::F16 => Dtype::F16,
+            StoredAs::Bf16 => Dtype::BF16,
         };
-        if precision == Precision::Int8 && is_matrix && dtype != Dtype::I8 {
+        if precision == StoredAs::Int8 && is_matrix && dtype != Dtype::I8 {
             written.extend(quantised(&key, shape, &weights.floats(&key, shape)?));
             continue;
         }

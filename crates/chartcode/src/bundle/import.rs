@@ -129,7 +129,7 @@ impl Import {
     /// # Errors
     /// [`Error::Checkpoint`] with all keys that are missing or mis-shaped.
     pub fn check(&mut self) -> Result<&Findings> {
-        self.bundle.build(&candle_core::Device::Cpu)?;
+        self.bundle.build((&candle_core::Device::Cpu, chartcode_kernels::Precision::F32))?;
         let weights = &self.bundle.encoder_weights;
         let used = weights.used();
         self.findings.used = used.len();
@@ -152,7 +152,7 @@ impl Import {
     /// # Errors
     /// As [`Import::check`]; [`Error::Exists`] where the folder has something in it,
     /// [`Error::Write`].
-    pub fn write(&mut self, out: impl AsRef<Path>, precision: export::Precision) -> Result<()> {
+    pub fn write(&mut self, out: impl AsRef<Path>, precision: export::StoredAs) -> Result<()> {
         if self.findings.used == 0 {
             self.check()?;
         }

@@ -26,7 +26,7 @@ mod word_heads;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub use export::Precision;
+pub use export::StoredAs;
 pub use findings::Findings;
 pub use import::{Import, ImportOptions};
 pub use labels::Labels;
@@ -38,6 +38,8 @@ pub use trained::{Trained, TrainedLabels, TrainedTensor};
 pub use tuned::{AcceptPromise, Tuned};
 pub use version::BundleChanges;
 pub use with_head::{BundleHead, HeadTensor};
+
+use chartcode_kernels::Precision;
 
 use crate::encoder::{self, Config, Encoder, EncoderTensor};
 use crate::error::{Error, Result};
@@ -225,16 +227,19 @@ impl Bundle {
     /// # Errors
     /// [`Error::Checkpoint`] with all the tensors that do not fit.
     pub fn encoder(&self) -> Result<Encoder> {
-        let device = candle_core::Device::Cpu;
-        let encoder = Encoder::load(&self.encoder_weights, self.config.clone(), &device)?;
+        let place = (&candle_core::Device::Cpu, Precision::F32);
+        let encoder = Encoder::load(&self.encoder_weights, self.config.clone(), place)?;
         self.encoder_weights.finish()?;
         Ok(encoder)
     }
 
     /// Builds the encoder and the head, and tells of all the tensors that do not fit at once.
-    pub(crate) fn build(&self, device: &candle_core::Device) -> Result<(Encoder, Option<Head>)> {
-        let encoder = Encoder::load(&self.encoder_weights, self.config.clone(), device)?;
-        let head = Head::load(self, device)?;
+    pub(crate) fn build(
+        &self,
+        place: (&candle_core::Device, Precision),
+    ) -> Result<(Encoder, Option<Head>)> {
+        let encoder = Encoder::load(&self.encoder_weights, self.config.clone(), place)?;
+        let head = Head::load(self, place)?;
         self.encoder_weights.finish()?;
         if let Some(weights) = &self.head_weights {
             weights.finish()?;

@@ -133,7 +133,7 @@ impl Bundle {
             }
             folder::put_manifest(part, &Manifest { files: sums, ..manifest.clone() })?;
             let written = Self::open(part)?;
-            written.build(&candle_core::Device::Cpu).map(drop)
+            written.build((&candle_core::Device::Cpu, chartcode_kernels::Precision::F32)).map(drop)
         })
     }
 

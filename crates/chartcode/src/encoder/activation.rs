@@ -26,6 +26,18 @@ impl Activation {
         }
     }
 
+    /// As the CPU's kernels name it.
+    pub(super) fn kernel(self) -> chartcode_kernels::Activation {
+        use chartcode_kernels::Activation as Kernel;
+        match self {
+            Self::Gelu => Kernel::Gelu,
+            Self::GeluNew => Kernel::GeluTanh,
+            Self::Relu => Kernel::Relu,
+            Self::Silu => Kernel::Silu,
+            Self::Tanh => Kernel::Tanh,
+        }
+    }
+
     fn apply(self, values: &mut [f32]) {
         match self {
             Self::Gelu => values.iter_mut().for_each(|x| *x = gelu(*x)),

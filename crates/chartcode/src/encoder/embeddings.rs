@@ -7,6 +7,7 @@ use super::family::Family;
 use super::layout::Keys;
 use super::linear::{Linear, Norm};
 use super::{Input, Parts};
+use crate::error::Stage as _;
 
 #[derive(Debug)]
 pub(super) struct Embeddings {
@@ -32,7 +33,7 @@ enum Projection {
 
 impl Embeddings {
     pub(super) fn load(parts: &Parts<'_>) -> crate::error::Result<Self> {
-        let Parts { weights, keys, config, device } = *parts;
+        let Parts { weights, keys, config, device, .. } = *parts;
         let size = config.embedding_size;
         let table = |name: &str, rows| {
             weights.tensor(&keys.key(&format!("{name}.weight")), &[rows, size], device)
@@ -103,7 +104,8 @@ impl Projection {
             return Ok(Self::None);
         }
         let name = keys.key(keys.layout.projection);
-        let map = Linear::load_with(parts.weights, &name, sizes, !before, parts.device)?;
+        let (weight, bias) = Linear::read(parts.weights, &name, sizes, !before, parts.device)?;
+        let map = Linear::new(&weight, bias).stage("loading weights")?;
         Ok(if before { Self::BeforeNorm(map) } else { Self::AfterNorm(map) })
     }
 }

@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor};
 
 use super::Parts;
 use super::config::Activation;
+use super::fused::FusedFeedForward;
 use super::linear::Linear;
 
 #[derive(Debug)]
@@ -26,8 +27,14 @@ impl FeedForward {
             up: load_up(parts, index, gated.map_or(wide, |wide| 2 * wide))?,
             gated,
             activation: config.hidden_act,
-            down: Linear::load_with(parts.weights, &down, sizes, config.bias.down, parts.device)?,
+            down: parts.linear(&down, sizes, config.bias.down)?,
         })
+    }
+
+    /// The block as the CPU's kernels take it; nothing where it has a gate.
+    pub(super) fn fused(&self) -> Option<FusedFeedForward<'_>> {
+        let up = self.up.kernel(Some(self.activation.kernel())).filter(|_| self.gated.is_none())?;
+        Some(FusedFeedForward { up, down: self.down.kernel(None)? })
     }
 
     /// `[rows, H]` → `[rows, H]`.

@@ -5,7 +5,9 @@ use candle_core::{Result, Tensor};
 use super::Parts;
 use super::attention::{Attention, Group, Tables};
 use super::feed_forward::FeedForward;
+use super::fused::{FusedLayer, FusedNorms};
 use super::linear::Norm;
+use crate::error::Stage as _;
 
 #[derive(Debug)]
 pub(super) struct Layer {
@@ -16,6 +18,8 @@ pub(super) struct Layer {
     feed_forward: FeedForward,
     output_norm: Norm,
     norm_first: bool,
+    /// What the CPU's kernels need besides, where they know the layer's kind.
+    fused: Option<FusedNorms>,
 }
 
 impl Layer {
@@ -28,7 +32,7 @@ impl Layer {
         let norm = |name: &str| parts.norm(&parts.keys.layer(index, name), size);
         let norm_first = parts.config.family.is_pre_norm();
         let layout = parts.keys.layout;
-        Ok(Self {
+        let mut layer = Self {
             attention: Attention::load(parts, index, tables)?,
             attention_norm: match index {
                 0 if norm_first => None,
@@ -37,7 +41,30 @@ impl Layer {
             feed_forward: FeedForward::load(parts, index)?,
             output_norm: norm(layout.output_norm)?,
             norm_first,
-        })
+            fused: None,
+        };
+        layer.fused = layer.fused_norms().stage("loading weights")?;
+        Ok(layer)
+    }
+
+    /// The norms for a layer of BERT's kind on the CPU: full attention by products alone, a plain
+    /// feed-forward block, LayerNorm behind each residual.
+    fn fused_norms(&self) -> Result<Option<FusedNorms>> {
+        let Some(attention) = self.attention_norm.as_ref().filter(|_| !self.norm_first) else {
+            return Ok(None);
+        };
+        let (Some(attention), Some(output)) = (attention.kernel()?, self.output_norm.kernel()?)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(FusedNorms { attention, output }))
+    }
+
+    /// The layer as the CPU's kernels take it.
+    pub(super) fn fused(&self) -> Option<FusedLayer<'_>> {
+        let attention = self.attention.fused()?;
+        let feed_forward = self.feed_forward.fused()?;
+        Some(FusedLayer { attention, feed_forward, norms: self.fused.as_ref()? })
     }
 
     /// `[rows, H]` → `[rows, H]`.

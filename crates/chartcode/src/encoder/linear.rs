@@ -1,6 +1,7 @@
 //! Affine maps and layer norm over packed rows.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{CpuStorage, DType, Device, Result, Storage, Tensor, bail};
+use chartcode_kernels::{Activation, Isa, Matrix, Precision, Product, Rows, Target};
 
 use crate::bundle::weights::Weights;
 use crate::error::Stage as _;
@@ -8,20 +9,47 @@ use crate::error::Stage as _;
 /// `x W^T + b`, with `W` of shape `[out, in]` as PyTorch stores it.
 #[derive(Debug)]
 pub(crate) struct Linear {
-    transposed: Tensor,
+    map: Map,
     bias: Tensor,
     has_bias: bool,
+}
+
+/// Where the weights are.
+#[derive(Debug)]
+enum Map {
+    /// Packed for this CPU, and its bias beside it.
+    Packed(Matrix, Vec<f32>),
+    /// `[in, out]`, on another device; or a stand-in that is never computed with.
+    Transposed(Tensor),
 }
 
 impl Linear {
     /// From a weight `[out, in]` and a bias `[out]`; without one it is 0.
     pub(crate) fn new(weight: &Tensor, bias: Option<Tensor>) -> Result<Self> {
+        Self::packed(weight, bias, Precision::F32)
+    }
+
+    /// As [`Linear::new`], to be multiplied in this precision where it is on the CPU.
+    pub(crate) fn packed(
+        weight: &Tensor,
+        bias: Option<Tensor>,
+        precision: Precision,
+    ) -> Result<Self> {
         let has_bias = bias.is_some();
         let bias = match bias {
             Some(bias) => bias,
             None => Tensor::zeros(weight.dim(0)?, DType::F32, weight.device())?,
         };
-        Ok(Self { transposed: weight.t()?, bias, has_bias })
+        // A stand-in for a tensor that is missing takes no memory, nor shall its copy.
+        let map = if weight.device().is_cpu() && weight.is_contiguous() {
+            let matrix = with_values(weight, |values| {
+                Matrix::pack(values, weight.dims2()?, precision).map_err(candle_core::Error::wrap)
+            })?;
+            Map::Packed(matrix, bias.contiguous()?.to_vec1()?)
+        } else {
+            Map::Transposed(weight.t()?)
+        };
+        Ok(Self { map, bias, has_bias })
     }
 
     /// Reads `{name}.weight` and `{name}.bias`.
@@ -31,46 +59,99 @@ impl Linear {
         sizes: (usize, usize),
         device: &Device,
     ) -> crate::error::Result<Self> {
-        Self::load_with(weights, name, sizes, true, device)
+        let (weight, bias) = Self::read(weights, name, sizes, true, device)?;
+        Self::new(&weight, bias).stage("loading weights")
     }
 
-    /// Reads `{name}.weight` and, where the map `has_bias`, `{name}.bias`.
-    pub(crate) fn load_with(
+    /// `{name}.weight` and, where the map `has_bias`, `{name}.bias`.
+    pub(crate) fn read(
         weights: &Weights,
         name: &str,
         (inputs, outputs): (usize, usize),
         has_bias: bool,
         device: &Device,
-    ) -> crate::error::Result<Self> {
+    ) -> crate::error::Result<(Tensor, Option<Tensor>)> {
         let weight = weights.tensor(&format!("{name}.weight"), &[outputs, inputs], device)?;
-        let bias = has_bias
-            .then(|| weights.tensor(&format!("{name}.bias"), &[outputs], device))
-            .transpose()?;
-        Self::new(&weight, bias).stage("loading weights")
+        let bias = || weights.tensor(&format!("{name}.bias"), &[outputs], device);
+        Ok((weight, has_bias.then(bias).transpose()?))
     }
 
     /// `[n, in]` → `[n, out]`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let product = self.product(x)?;
-        if self.has_bias { product.broadcast_add(&self.bias) } else { Ok(product) }
+        match &self.map {
+            Map::Packed(..) => self.multiply(x, self.product_with(self.has_bias, None)),
+            Map::Transposed(_) if self.has_bias => self.product(x)?.broadcast_add(&self.bias),
+            Map::Transposed(_) => self.product(x),
+        }
     }
 
     /// The product alone, for callers that add the bias in a later pass.
     pub(crate) fn product(&self, x: &Tensor) -> Result<Tensor> {
-        x.matmul(&self.transposed)
+        match &self.map {
+            Map::Packed(..) => self.multiply(x, self.product_with(false, None)),
+            Map::Transposed(transposed) => x.matmul(transposed),
+        }
     }
 
-    /// The same map to some of the outputs only.
+    /// The packed product, if the map is on the CPU.
+    pub(crate) fn kernel(&self, activation: Option<Activation>) -> Option<Product<'_>> {
+        self.product_with(self.has_bias, activation)
+    }
+
+    fn product_with(&self, bias: bool, activation: Option<Activation>) -> Option<Product<'_>> {
+        match &self.map {
+            Map::Packed(matrix, values) => {
+                Some(Product { matrix, bias: bias.then_some(values.as_slice()), activation })
+            }
+            Map::Transposed(_) => None,
+        }
+    }
+
+    fn multiply(&self, x: &Tensor, product: Option<Product<'_>>) -> Result<Tensor> {
+        let Some(product) = product else {
+            bail!("a product of packed weights");
+        };
+        let (isa, width) = (Isa::best(), product.matrix.inputs());
+        let (count, found) = x.dims2()?;
+        if found != width {
+            bail!("{found} values a row for a map from {width}");
+        }
+        let mut rows = Rows::new();
+        with_values(&x.contiguous()?, |values| {
+            rows.fill(isa, values, width, product.matrix.precision());
+            Ok(())
+        })?;
+        let mut out = vec![0.0; count * product.matrix.outputs()];
+        product.run(isa, &rows, Target::Values(&mut out));
+        Tensor::from_vec(out, (count, product.matrix.outputs()), x.device())
+    }
+
+    /// The same map to some of the outputs only, in f32.
     pub(crate) fn columns(&self, outputs: &[usize]) -> Result<Self> {
         let numbers: Vec<u32> = outputs.iter().map(|&output| output as u32).collect();
         let numbers = Tensor::from_vec(numbers, outputs.len(), self.bias.device())?;
-        let weight = self.transposed.t()?.index_select(&numbers, 0)?;
+        let weight = match &self.map {
+            Map::Packed(matrix, _) => {
+                let rows: Vec<f32> = outputs.iter().flat_map(|&row| matrix.row(row)).collect();
+                Tensor::from_vec(rows, (outputs.len(), matrix.inputs()), self.bias.device())?
+            }
+            Map::Transposed(transposed) => transposed.t()?.index_select(&numbers, 0)?,
+        };
         Self::new(&weight, Some(self.bias.index_select(&numbers, 0)?))
     }
 
     /// The bias, `[out]`.
     pub(crate) fn bias(&self) -> &Tensor {
         &self.bias
+    }
+}
+
+/// Reads a contiguous f32 tensor on the CPU without copying it.
+pub(crate) fn with_values<T>(x: &Tensor, read: impl FnOnce(&[f32]) -> Result<T>) -> Result<T> {
+    let (storage, layout) = x.storage_and_layout();
+    match (&*storage, layout.contiguous_offsets()) {
+        (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => read(&values[start..end]),
+        _ => bail!("a contiguous f32 tensor on the CPU is needed"),
     }
 }
 
@@ -122,5 +203,15 @@ impl Norm {
     /// `[n, size]` → `[n, size]`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         candle_nn::ops::layer_norm(x, &self.scale, &self.shift, self.epsilon)
+    }
+
+    /// As the CPU's kernels take it; nothing on another device.
+    pub(crate) fn kernel(&self) -> Result<Option<chartcode_kernels::Norm>> {
+        if !self.scale.device().is_cpu() {
+            return Ok(None);
+        }
+        let values = |x: &Tensor| x.contiguous()?.to_vec1();
+        let (scale, shift) = (values(&self.scale)?, values(&self.shift)?);
+        Ok(Some(chartcode_kernels::Norm { scale, shift, epsilon: self.epsilon }))
     }
 }

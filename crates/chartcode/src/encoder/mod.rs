@@ -9,6 +9,7 @@ mod embeddings;
 mod family;
 mod feed_forward;
 mod fields;
+mod fused;
 mod layer;
 mod layout;
 mod linear;
@@ -17,11 +18,12 @@ mod transformer;
 mod words;
 
 use candle_core::{Device, Tensor};
+use chartcode_kernels::Precision;
 
 pub use config::{Activation, Config};
 pub use family::Family;
 pub(crate) use layout::Keys;
-pub(crate) use linear::{Linear, Norm, NormSpec};
+pub(crate) use linear::{Linear, Norm, NormSpec, with_values};
 pub use tensors::EncoderTensor;
 pub(crate) use tensors::read as read_tensors;
 pub(crate) use words::{WordKind, synthesise as synthesise_word_config};
@@ -62,6 +64,8 @@ struct Parts<'a> {
     keys: &'a Keys,
     config: &'a Config,
     device: &'a Device,
+    /// What products of layers are computed in.
+    precision: Precision,
 }
 
 impl Parts<'_> {
@@ -84,7 +88,13 @@ impl Parts<'_> {
         };
         let weight = join(read("weight", &[each, size])?, &[rows, size])?;
         let bias = has_bias.then(|| join(read("bias", &[each])?, &[rows])).transpose()?;
-        Linear::new(&weight, bias).stage("loading weights")
+        Linear::packed(&weight, bias, self.precision).stage("loading weights")
+    }
+
+    /// A map of a layer, in the precision of the layers.
+    fn linear(&self, name: &str, sizes: (usize, usize), has_bias: bool) -> Result<Linear> {
+        let (weight, bias) = Linear::read(self.weights, name, sizes, has_bias, self.device)?;
+        Linear::packed(&weight, bias, self.precision).stage("loading weights")
     }
 
     /// A LayerNorm as this file spells it.
@@ -102,10 +112,18 @@ impl Parts<'_> {
 impl Encoder {
     /// Builds the encoder from the keys of its publication. Keys that are missing or have another
     /// shape are noted in `weights`, which tells of all of them at once.
-    pub(crate) fn load(weights: &Weights, config: Config, device: &Device) -> Result<Self> {
+    pub(crate) fn load(
+        weights: &Weights,
+        config: Config,
+        (device, precision): (&Device, Precision),
+    ) -> Result<Self> {
         let body = match config.word_kind() {
             Some(kind) => Body::Words(Box::new(WordEncoder::load(weights, &config, kind, device)?)),
-            None => Body::Transformer(Box::new(Transformer::load(weights, &config, device)?)),
+            None => {
+                let keys = Keys::detect(weights, &config);
+                let parts = Parts { weights, keys: &keys, config: &config, device, precision };
+                Body::Transformer(Box::new(Transformer::load(&parts)?))
+            }
         };
         Ok(Self { config, body })
     }

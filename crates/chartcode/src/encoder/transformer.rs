@@ -3,14 +3,13 @@
 use candle_core::{Device, Tensor};
 
 use super::attention::{Group, Tables};
-use super::config::{AttentionKind, Config};
+use super::config::AttentionKind;
 use super::convolution::Convolution;
 use super::embeddings::Embeddings;
+use super::fused::{FusedLayer, Workspaces};
 use super::layer::Layer;
-use super::layout::Keys;
-use super::linear::Norm;
+use super::linear::{Norm, with_values};
 use super::{Input, Parts};
-use crate::bundle::weights::Weights;
 use crate::error::Result;
 
 /// A batch has at least this many rows: below it the matrix library takes another path, which
@@ -32,20 +31,20 @@ pub(super) struct Transformer {
     final_norm: Option<Norm>,
     longest_window: usize,
     device: Device,
+    workspaces: Workspaces,
 }
 
 impl Transformer {
     /// Builds it from Hugging Face keys, whatever their prefix.
-    pub(super) fn load(weights: &Weights, config: &Config, device: &Device) -> Result<Self> {
-        let keys = Keys::detect(weights, config);
-        let parts = Parts { weights, keys: &keys, config, device };
-        let embeddings = Embeddings::load(&parts)?;
-        let tables = Tables::load(&parts)?;
+    pub(super) fn load(parts: &Parts<'_>) -> Result<Self> {
+        let Parts { keys, config, device, .. } = *parts;
+        let embeddings = Embeddings::load(parts)?;
+        let tables = Tables::load(parts)?;
         let layers = (0..config.distinct_layers())
-            .map(|index| Layer::load(&parts, index, &tables))
+            .map(|index| Layer::load(parts, index, &tables))
             .collect::<Result<_>>()?;
         let convolution = match &config.attention {
-            AttentionKind::Disentangled(kind) => Convolution::load(&parts, kind)?,
+            AttentionKind::Disentangled(kind) => Convolution::load(parts, kind)?,
             _ => None,
         };
         let final_norm = config
@@ -55,7 +54,17 @@ impl Transformer {
             .transpose()?;
         let (schedule, device) = (config.schedule(), device.clone());
         let longest_window = config.longest_window();
-        Ok(Self { embeddings, layers, schedule, convolution, final_norm, longest_window, device })
+        let workspaces = Workspaces::default();
+        Ok(Self {
+            embeddings,
+            layers,
+            schedule,
+            convolution,
+            final_norm,
+            longest_window,
+            device,
+            workspaces,
+        })
     }
 
     /// `[rows, H]`, window after window.
@@ -84,6 +93,11 @@ impl Transformer {
 
     /// Embeddings and some steps of the schedule, from its beginning.
     fn run(&self, windows: &[Input<'_>], steps: &[usize]) -> candle_core::Result<Tensor> {
+        if self.convolution.is_none()
+            && let Some(layers) = steps.iter().map(|&step| self.layers[step].fused()).collect()
+        {
+            return self.run_fused(windows, layers);
+        }
         let rows: usize = windows.iter().map(|window| window.ids.len()).sum();
         let filler = vec![0; LEAST_ROWS.saturating_sub(rows)];
         let mut windows = windows.to_vec();
@@ -100,5 +114,18 @@ impl Transformer {
             }
         }
         hidden.narrow(0, 0, rows)
+    }
+
+    /// The same on the kernels of the CPU.
+    fn run_fused(
+        &self,
+        windows: &[Input<'_>],
+        layers: Vec<FusedLayer<'_>>,
+    ) -> candle_core::Result<Tensor> {
+        let embedded = self.embeddings.forward(windows, &self.device)?;
+        let shape = embedded.dims2()?;
+        let hidden = with_values(&embedded.contiguous()?, |values| Ok(values.to_vec()))?;
+        let hidden = self.workspaces.with(|workspace| workspace.run(hidden, windows, &layers));
+        Tensor::from_vec(hidden, shape, &self.device)
     }
 }

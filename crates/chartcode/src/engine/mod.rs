@@ -62,7 +62,7 @@ impl Engine {
         let device = options.device.open()?;
         let threads = setup::thread_pool(options)?;
         let thresholds = setup::thresholds(&bundle.manifest, options)?;
-        let (encoder, head) = threads.install(|| bundle.build(&device))?;
+        let (encoder, head) = threads.install(|| bundle.build((&device, options.precision)))?;
         let special = bundle.tokenizer.prefix().len() + bundle.tokenizer.suffix().len();
         setup::check_windows(&bundle, &encoder, special)?;
         Ok(Self {

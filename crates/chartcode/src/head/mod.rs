@@ -15,6 +15,7 @@ mod vectors;
 use std::ops::Range;
 
 use candle_core::Tensor;
+use chartcode_kernels::Precision;
 pub use linear::{LabelSets, TextFeatures, TextRule};
 use linear::{LinearHead, LinearState};
 pub(crate) use problems::Focus;
@@ -92,7 +93,11 @@ pub(crate) struct TokenShare {
 
 impl Head {
     /// Builds the bundle's head, if it has one.
-    pub(crate) fn load(bundle: &Bundle, device: &candle_core::Device) -> Result<Option<Self>> {
+    pub(crate) fn load(
+        bundle: &Bundle,
+        place: (&candle_core::Device, Precision),
+    ) -> Result<Option<Self>> {
+        let device = place.0;
         let weights = &bundle.encoder_weights;
         let sizes = Sizes { labels: bundle.labels.len(), width: bundle.config.hidden_size };
         let Some(spec) = &bundle.manifest.head else {
@@ -103,8 +108,8 @@ impl Head {
             HeadSpec::Classification { aggregate } => {
                 Self::Pooled(PooledHead::load(bundle, *aggregate, device)?)
             }
-            HeadSpec::Laat => Self::Label(LabelAttention::laat(weights, sizes, device)?),
-            HeadSpec::Caml => Self::Label(LabelAttention::caml(weights, sizes, device)?),
+            HeadSpec::Laat => Self::Label(LabelAttention::laat(weights, sizes, place)?),
+            HeadSpec::Caml => Self::Label(LabelAttention::caml(weights, sizes, place)?),
             HeadSpec::PlmCa { scale } => {
                 Self::Label(LabelAttention::cross(weights, sizes, *scale, device)?)
             }

@@ -105,9 +105,10 @@ impl PooledHead {
         let keys = Keys::detect(weights, config);
         let size = config.hidden_size;
         let dense = layout.dense(keys.prefix());
-        let has_bias = config.has_head_bias();
+        let (weight, bias) =
+            Linear::read(weights, &dense, (size, size), config.has_head_bias(), device)?;
         Ok(Self {
-            dense: Linear::load_with(weights, &dense, (size, size), has_bias, device)?,
+            dense: Linear::new(&weight, bias).stage("loading weights")?,
             activation: layout.activation,
             norm: load_norm(weights, config, device)?,
             classifier: Linear::load(weights, layout.classifier, (size, labels), device)?,

@@ -1,9 +1,11 @@
 //! Scaled dot-product attention, in full or within reach.
 
 use candle_core::{D, Result, Tensor};
+use chartcode_kernels::Precision;
 
 use super::super::Parts;
 use super::super::config::AttentionKind;
+use super::super::fused::FusedAttention;
 use super::super::linear::Linear;
 use super::position::{Rotation, Tables};
 use super::relative::Buckets;
@@ -63,6 +65,16 @@ impl DotProduct {
             reach,
             first_is_global: matches!(config.attention, AttentionKind::Sliding { .. }),
         })
+    }
+
+    /// As the CPU's kernels take it; nothing where more than products decides what is attended to.
+    pub(super) fn fused(&self) -> Option<FusedAttention<'_>> {
+        let plain = self.rotation.is_none() && self.buckets.is_none() && self.reach.is_none();
+        let qkv = self.qkv.kernel(None).filter(|_| plain)?;
+        let heads = chartcode_kernels::Attention { heads: self.heads, head_size: self.head_size };
+        // bf16 come in pairs, which must not be of two heads.
+        let even = self.head_size.is_multiple_of(2) || qkv.matrix.precision() == Precision::F32;
+        even.then_some(FusedAttention { qkv, heads, output: self.output.kernel(None)? })
     }
 
     pub(super) fn forward(
@@ -189,7 +201,7 @@ pub(super) fn load_output(parts: &Parts<'_>, index: usize) -> crate::error::Resu
     let size = parts.config.hidden_size;
     let name = parts.keys.layer(index, parts.keys.layout.attention_output);
     let has_bias = parts.config.bias.attention_output;
-    Linear::load_with(parts.weights, &name, (size, size), has_bias, parts.device)
+    parts.linear(&name, (size, size), has_bias)
 }
 
 /// `[rows, 3 H]` → queries, keys and values of one group.

@@ -12,6 +12,7 @@ mod visible;
 use candle_core::{Result, Tensor};
 
 use super::config::AttentionKind;
+use super::fused::FusedAttention;
 use super::{Input, Parts};
 use disentangled::DisentangledAttention;
 pub(super) use disentangled::RelativeTable;
@@ -73,6 +74,14 @@ impl Attention {
                 GlobalToken::load(parts, index)?,
             )),
             _ => DotProduct::load(parts, index, tables).map(Self::DotProduct),
+        }
+    }
+
+    /// As the CPU's kernels take it, where they know its kind.
+    pub(super) fn fused(&self) -> Option<FusedAttention<'_>> {
+        match self {
+            Self::DotProduct(attention) => attention.fused(),
+            Self::Global(..) | Self::Disentangled(_) => None,
         }
     }
 

@@ -1,9 +1,12 @@
 //! Builds label-attention heads from the keys of the published implementations.
 
 use candle_core::{Device, Tensor};
+use chartcode_kernels::Precision;
 
-use super::values::{Values, Vectors};
-use super::{KeyMap, LabelAttention};
+use super::cross::Cross;
+use super::numbers::Numbers;
+use super::vectors::Vectors;
+use super::{Kind, LabelAttention};
 use crate::bundle::weights::Weights;
 use crate::encoder::Linear;
 use crate::error::{Result, Stage as _};
@@ -18,6 +21,9 @@ pub(in super::super) struct Sizes {
     pub(in super::super) width: usize,
 }
 
+/// Where a head computes, and in what.
+type Place<'a> = (&'a Device, Precision);
+
 impl LabelAttention {
     /// LAAT's head (Vu et al. 2020), and PLM-ICD's (Huang et al. 2022):
     /// `α = softmax(tanh(X W1ᵀ) W2ᵀ)`, `logit_l = W3_l · Σ α x + b_l`. The three maps lie at the
@@ -26,7 +32,7 @@ impl LabelAttention {
     pub(in super::super) fn laat(
         weights: &Weights,
         Sizes { labels, width }: Sizes,
-        device: &Device,
+        (device, precision): Place<'_>,
     ) -> Result<Self> {
         let in_lists = weights.prefix_of("first_linears.0.weight").map(|prefix| (prefix, "s.0"));
         let alone = || (weights.prefix_of("first_linear.weight").unwrap_or_default(), "");
@@ -38,8 +44,8 @@ impl LabelAttention {
         let queries = weights.tensor(&key("second", "weight"), &[labels, inner], device)?;
         let weight = weights.tensor(&key("third", "weight"), &[labels, width], device)?;
         let bias = weights.vector(&key("third", "bias"), &[labels])?;
-        let values = Values::Numbers { weight, bias };
-        Self::new(Some((&first, true)), queries, values, Sizes { labels, width })
+        let numbers = Numbers::new(Some(&first), &queries, &weight, bias, precision);
+        Ok(Self { kind: Kind::Numbers(numbers.stage("loading weights")?), width })
     }
 
     /// CAML's head (Mullenbach et al. 2018): `α = softmax(X Uᵀ)`, `logit_l = W_l · Σ α x + b_l`.
@@ -48,7 +54,7 @@ impl LabelAttention {
     pub(in super::super) fn caml(
         weights: &Weights,
         Sizes { labels, width }: Sizes,
-        device: &Device,
+        (device, precision): Place<'_>,
     ) -> Result<Self> {
         let names = match weights.prefix_of("second_linear.weight") {
             Some(prefix) => ["first", "second"].map(|name| format!("{prefix}{name}_linear")),
@@ -58,8 +64,8 @@ impl LabelAttention {
             .each_ref()
             .map(|name| weights.tensor(&format!("{name}.weight"), &[labels, width], device));
         let bias = weights.vector(&format!("{}.bias", names[1]), &[labels])?;
-        let values = Values::Numbers { weight: weight?, bias };
-        Self::new(None, queries?, values, Sizes { labels, width })
+        let numbers = Numbers::new(None, &queries?, &weight?, bias, precision);
+        Ok(Self { kind: Kind::Numbers(numbers.stage("loading weights")?), width })
     }
 
     /// PLM-CA's head (Edin et al. 2024): `K = X Wkᵀ`, `V = X Wvᵀ + b`,
@@ -83,7 +89,7 @@ impl LabelAttention {
             bias: weights.vector(&key("output_linear.bias"), &[1])?,
         };
         let keys = weights.tensor(&key("weights_k.weight"), &[width, width], device)?;
-        Self::new(Some((&keys, false)), queries, Values::Vectors(vectors), Sizes { labels, width })
+        Self::cross_attention(&keys, queries, vectors, Sizes { labels, width })
     }
 
     /// GKI-ICD's head (2025): as PLM-CA's, with an output vector of its own for each label. Its
@@ -109,20 +115,17 @@ impl LabelAttention {
             bias: weights.vector(&key("classifier.bias"), &[labels])?,
         };
         let keys = weights.tensor(&attention("w_k.weight"), &[width, width], device)?;
-        Self::new(Some((&keys, false)), queries, Values::Vectors(vectors), Sizes { labels, width })
+        Self::cross_attention(&keys, queries, vectors, Sizes { labels, width })
     }
 
-    fn new(
-        key: Option<(&Tensor, bool)>,
+    fn cross_attention(
+        keys: &Tensor,
         queries: Tensor,
-        values: Values,
+        vectors: Vectors,
         Sizes { labels, width }: Sizes,
     ) -> Result<Self> {
-        let map = |(key, squashes): (&Tensor, bool)| {
-            let map = Linear::new(key, None).stage("loading weights")?;
-            Ok(KeyMap { map, squashes })
-        };
-        let key = key.map(map).transpose()?;
-        Ok(Self { key, queries, values, labels, width })
+        let key = Linear::new(keys, None).stage("loading weights")?;
+        let cross = Cross { key, queries, vectors, labels, width };
+        Ok(Self { kind: Kind::Vectors(Box::new(cross)), width })
     }
 }

@@ -1,0 +1,140 @@
+//! Label attention whose value is a number a label: LAAT and CAML, on the CPU's kernels.
+
+use std::ops::Range;
+
+use candle_core::{Result, Tensor};
+use chartcode_kernels::{
+    Activation, BLOCK_TOKENS, Isa, LabelAttention as Kernel, LabelSums, Matrix, Precision, Product,
+    Rows, Target,
+};
+
+use super::super::TokenShare;
+use crate::encoder::with_values;
+
+/// Labels whose tokens are weighed at a time when evidence is looked for.
+const EVIDENCE_LABELS: usize = 64;
+
+/// For each label a number of its own, `x · w_l`, and `logit = Σ α (x · w_l) + b_l`. As the sum over
+/// tokens is linear, the weighted mean of the hidden states need not be formed.
+#[derive(Debug)]
+pub(super) struct Numbers {
+    /// From hidden states to keys, tanh behind it; CAML's keys are the hidden states.
+    key: Option<Matrix>,
+    /// `[labels, width of a key]`.
+    queries: Matrix,
+    /// `[labels, H]`.
+    weight: Matrix,
+    /// `[labels]`.
+    bias: Vec<f32>,
+}
+
+/// Tokens as the kernels read them.
+struct Tokens {
+    keys: Option<Rows>,
+    hidden: Rows,
+}
+
+impl Tokens {
+    fn keys(&self) -> &Rows {
+        self.keys.as_ref().unwrap_or(&self.hidden)
+    }
+}
+
+impl Numbers {
+    /// Packs the maps; stand-ins of tensors that are missing take no memory.
+    pub(super) fn new(
+        key: Option<&Tensor>,
+        queries: &Tensor,
+        weight: &Tensor,
+        bias: Vec<f32>,
+        precision: Precision,
+    ) -> Result<Self> {
+        let pack = |tensor: &Tensor| {
+            if !tensor.is_contiguous() {
+                return Matrix::pack(&[], (0, 0), precision).map_err(candle_core::Error::wrap);
+            }
+            with_values(tensor, |values| {
+                Matrix::pack(values, tensor.dims2()?, precision).map_err(candle_core::Error::wrap)
+            })
+        };
+        let key = key.map(pack).transpose()?;
+        Ok(Self { key, queries: pack(queries)?, weight: pack(weight)?, bias })
+    }
+
+    pub(super) fn start(&self) -> LabelSums {
+        LabelSums::new(self.queries.outputs())
+    }
+
+    /// Takes in hidden states `[tokens, H]`.
+    pub(super) fn absorb(&self, sums: &mut LabelSums, rows: &[f32]) {
+        let tokens = self.tokens(rows);
+        let kernel = Kernel { queries: &self.queries, values: &self.weight };
+        kernel.absorb(Isa::best(), sums, tokens.keys(), &tokens.hidden);
+    }
+
+    fn tokens(&self, rows: &[f32]) -> Tokens {
+        let (isa, precision) = (Isa::best(), self.queries.precision());
+        let mut hidden = Rows::new();
+        hidden.fill(isa, rows, self.weight.inputs(), precision);
+        let keys = self.key.as_ref().map(|matrix| {
+            let product = Product { matrix, bias: None, activation: Some(Activation::Tanh) };
+            let mut keys = Rows::new();
+            if precision == Precision::Int8 {
+                let mut values = vec![0.0; hidden.rows() * matrix.outputs()];
+                product.run(isa, &hidden, Target::Values(&mut values));
+                keys.fill(isa, &values, matrix.outputs(), precision);
+            } else {
+                keys.reset(hidden.rows(), matrix.outputs(), precision);
+                product.run(isa, &hidden, Target::Rows(&mut keys));
+            }
+            keys
+        });
+        Tokens { keys, hidden }
+    }
+
+    pub(super) fn logits(&self, sums: &LabelSums) -> Vec<f32> {
+        sums.means().zip(&self.bias).map(|(mean, bias)| mean + bias).collect()
+    }
+
+    /// What each row adds to each of `labels`; see
+    /// [`LabelAttention::shares`](super::LabelAttention::shares).
+    pub(super) fn shares(
+        &self,
+        sums: &LabelSums,
+        labels: &[usize],
+        (rows, spans): (&[f32], &[&Range<usize>]),
+        mut each: impl FnMut(usize, &[TokenShare]),
+    ) -> Result<()> {
+        let tokens = self.tokens(rows);
+        for (number, labels) in labels.chunks(EVIDENCE_LABELS).enumerate() {
+            // Packed again the weights are what they were, so that scores have the same bits.
+            let scores = some(&self.queries, labels, tokens.keys())?;
+            let worth = some(&self.weight, labels, &tokens.hidden)?;
+            for (block, spans) in spans.chunks(BLOCK_TOKENS).enumerate() {
+                for (column, &label) in labels.iter().enumerate() {
+                    let share = |(row, tokens): (usize, &&Range<usize>)| {
+                        let at = (block * BLOCK_TOKENS + row) * labels.len() + column;
+                        let attention = sums.share(label, scores[at]);
+                        let contribution = attention * worth[at];
+                        TokenShare { tokens: (*tokens).clone(), attention, contribution }
+                    };
+                    let shares: Vec<TokenShare> = spans.iter().enumerate().map(share).collect();
+                    each(number * EVIDENCE_LABELS + column, &shares);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The product with some of the outputs, `[rows, labels]`.
+fn some(matrix: &Matrix, labels: &[usize], rows: &Rows) -> Result<Vec<f32>> {
+    let weights: Vec<f32> = labels.iter().flat_map(|&label| matrix.row(label)).collect();
+    let shape = (labels.len(), matrix.inputs());
+    let matrix = Matrix::pack(&weights, shape, matrix.precision());
+    let matrix = matrix.map_err(candle_core::Error::wrap)?;
+    let mut values = vec![0.0; rows.rows() * labels.len()];
+    let product = Product { matrix: &matrix, bias: None, activation: None };
+    product.run(Isa::best(), rows, Target::Values(&mut values));
+    Ok(values)
+}
