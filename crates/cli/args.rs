@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use chartcode::{Device, EvidenceKind, Options};
+use chartcode::{Device, EvidenceKind, Options, Precision};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use crate::eval_args::{AgreeArgs, CompareArgs, EvalArgs, TuneArgs};
@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Train(TrainArgs),
     /// Turn a published checkpoint into a bundle.
     Import(ImportArgs),
+    /// Time the coding of charts on this machine.
+    Bench(BenchArgs),
     /// Say what a bundle is made of and verify its checksums.
     Inspect(InspectArgs),
     /// Print a completion script for a shell.
@@ -191,6 +193,11 @@ pub(crate) struct EngineArgs {
     #[arg(long, default_value_t = Device::Cpu)]
     pub(crate) device: Device,
 
+    /// What large products are computed in: f32; bf16 and int8 are faster and change logits a
+    /// little (`chartcode bench` says how much faster, `chartcode eval` at what cost).
+    #[arg(long, default_value_t = Precision::F32)]
+    pub(crate) precision: Precision,
+
     /// Threads to compute with; all of the machine's by default.
     #[arg(short = 'j', long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
@@ -199,8 +206,33 @@ pub(crate) struct EngineArgs {
 impl EngineArgs {
     /// The options of the engine, those of a command's own aside.
     pub(crate) fn options(&self) -> Options {
-        Options::new().device(self.device).threads(self.threads)
+        Options::new().device(self.device).precision(self.precision).threads(self.threads)
     }
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  chartcode bench notes/*.txt                        seconds, tokens and charts a second
+  chartcode bench --precision int8 charts.jsonl      in another precision
+  chartcode bench --threads 1 --format json note.txt for programs")]
+pub(crate) struct BenchArgs {
+    #[command(flatten)]
+    pub(crate) charts: ChartArgs,
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
+
+    /// How often all charts are coded and timed.
+    #[arg(short, long, value_name = "N", default_value = "5")]
+    pub(crate) rounds: NonZeroUsize,
+
+    /// How often they are coded before, so that caches are warm.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) warmup: usize,
+
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value_t = InspectFormat::Text)]
+    pub(crate) format: InspectFormat,
 }
 
 /// How reports are printed.

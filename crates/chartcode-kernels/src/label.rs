@@ -131,8 +131,20 @@ impl Task<'_> {
             let count = BLOCK_TOKENS.min(self.keys.rows() - first);
             for (at, sums) in self.panels.iter_mut().enumerate() {
                 let panel = self.first + at;
-                multiply::<S, D>(s, (self.keys, self.head.queries), panel, first, &mut scores[..count]);
-                multiply::<S, D>(s, (self.hidden, self.head.values), panel, first, &mut values[..count]);
+                multiply::<S, D>(
+                    s,
+                    (self.keys, self.head.queries),
+                    panel,
+                    first,
+                    &mut scores[..count],
+                );
+                multiply::<S, D>(
+                    s,
+                    (self.hidden, self.head.values),
+                    panel,
+                    first,
+                    &mut values[..count],
+                );
                 update(s, sums, &scores[..count], &values[..count]);
             }
             first += count;
@@ -178,12 +190,7 @@ fn multiply<S: Simd, D: Dot>(
 
 /// Takes a block into the running softmax.
 #[inline(always)]
-fn update<S: Simd>(
-    s: S,
-    sums: &mut PanelSums,
-    scores: &[[f32; PANEL]],
-    values: &[[f32; PANEL]],
-) {
+fn update<S: Simd>(s: S, sums: &mut PanelSums, scores: &[[f32; PANEL]], values: &[[f32; PANEL]]) {
     for v in 0..2 {
         let highest = &mut sums.highest.as_chunks_mut::<LANES>().0[v];
         let before = s.load(highest);
@@ -193,8 +200,10 @@ fn update<S: Simd>(
         }
         s.store(now, highest);
         let shrink = exp(s, s.sub(before, now));
-        let (sum, weighted) =
-            (&mut sums.sum.as_chunks_mut::<LANES>().0[v], &mut sums.weighted.as_chunks_mut::<LANES>().0[v]);
+        let (sum, weighted) = (
+            &mut sums.sum.as_chunks_mut::<LANES>().0[v],
+            &mut sums.weighted.as_chunks_mut::<LANES>().0[v],
+        );
         let (mut total, mut mean) = (s.mul(s.load(sum), shrink), s.mul(s.load(weighted), shrink));
         for (row, value) in scores.iter().zip(values) {
             let weight = exp(s, s.sub(s.load(&row.as_chunks::<LANES>().0[v]), now));

@@ -149,7 +149,8 @@ impl GroupOfPanels<'_> {
                 values[v] = match scales {
                     None => s.add(x, s.load(&bias[v])),
                     Some(scales) => {
-                        let scale = s.mul(s.splat(self.rows.scales()[first + r]), s.load(&scales[v]));
+                        let scale =
+                            s.mul(s.splat(self.rows.scales()[first + r]), s.load(&scales[v]));
                         s.mul_add(x, scale, s.load(&bias[v]))
                     }
                 };

@@ -119,9 +119,11 @@ impl Rows {
                 Precision::Bf16 => {
                     values.extend([word << 16, word & 0xffff_0000].map(f32::from_bits));
                 }
-                Precision::Int8 => values.extend(word.to_le_bytes().map(|byte| {
-                    (i32::from(byte) - self.offsets[row]) as f32 * self.scales[row]
-                })),
+                Precision::Int8 => {
+                    values.extend(word.to_le_bytes().map(|byte| {
+                        (i32::from(byte) - self.offsets[row]) as f32 * self.scales[row]
+                    }))
+                }
             }
         }
         values.truncate(self.width);

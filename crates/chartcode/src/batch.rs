@@ -68,7 +68,10 @@ pub(crate) fn pack(lengths: &[usize], budget: usize, threads: usize) -> Vec<Batc
     /// Below this a batch does not pay for a thread of its own.
     const LEAST: usize = 64;
     let total: usize = lengths.iter().sum();
-    let share = total.div_ceil(threads.max(1)).max(LEAST).min(budget.max(1));
+    // As many batches for every thread, so that none is left to work alone at the end.
+    let threads = threads.max(1);
+    let rounds = total.div_ceil(budget.max(1) * threads).max(1);
+    let share = total.div_ceil(rounds * threads).max(LEAST).min(budget.max(1));
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|&window| lengths[window]);
     let mut batches: Vec<Batch> = Vec::new();

@@ -1,5 +1,6 @@
 //! Step 10: → the report, the result for one chart.
 
+use chartcode_kernels::Precision;
 use serde::{Deserialize, Serialize};
 
 use crate::decide::{Decision, Thresholds};
@@ -93,4 +94,7 @@ pub struct Stamp {
     /// By what passages were chosen.
     #[serde(default)]
     pub evidence: EvidenceKind,
+    /// What large products were computed in.
+    #[serde(default)]
+    pub precision: Precision,
 }

@@ -88,5 +88,6 @@ pub(crate) fn stamp(bundle: &Bundle, thresholds: Thresholds, options: Options) -
         label_thresholds: !bundle.label_thresholds.is_empty(),
         top: options.top,
         evidence: options.evidence,
+        precision: options.precision,
     }
 }

@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub(crate) mod agree;
+pub(crate) mod bench;
 pub(crate) mod code;
 pub(crate) mod compare;
 pub(crate) mod completions;

@@ -4,7 +4,9 @@ mod scoring;
 
 use std::path::Path;
 
+use chartcode_kernels::Precision;
 use scoring::ALL_LOGITS;
+pub use scoring::StageSeconds;
 pub(crate) use scoring::{Answer, Scored, segments};
 
 use crate::attribution::{self, TokenSupport};
@@ -175,6 +177,20 @@ impl Engine {
     #[must_use]
     pub fn threads(&self) -> usize {
         self.threads.current_num_threads()
+    }
+
+    /// What large products are computed in.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.stamp.precision
+    }
+
+    /// Computes a chart's logits with all threads and says where the time went.
+    ///
+    /// # Errors
+    /// As [`Engine::code`].
+    pub fn time_stages(&self, chart: &Chart) -> Result<StageSeconds> {
+        self.threads.install(|| self.time(chart))
     }
 
     /// Vectors of a chart and of its windows: hidden states mean-pooled and scaled to length 1.

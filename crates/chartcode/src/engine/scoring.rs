@@ -1,5 +1,7 @@
 //! Steps 4 to 6: windows of a chart, or of several, → logits.
 
+use std::time::Instant;
+
 use rayon::prelude::*;
 
 use super::Engine;
@@ -16,6 +18,22 @@ const BATCH_TOKENS: usize = 1024;
 
 /// Tokens whose features are held at a time: memory stays bounded however long a chart is.
 const SEGMENT_TOKENS: usize = 16 * 1024;
+
+/// Where the time of one chart went, up to its logits.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct StageSeconds {
+    /// Tokens of the chart.
+    pub tokens: usize,
+    /// Windows that it was encoded in.
+    pub windows: usize,
+    /// Seconds of tokenising and cutting into windows.
+    pub prepare: f64,
+    /// Seconds of the encoder, and of what the head pools from hidden states.
+    pub encode: f64,
+    /// Seconds of the head.
+    pub head: f64,
+}
 
 /// A chart's logits with what is needed to find the passages behind them.
 pub(crate) struct Scored {
@@ -43,6 +61,30 @@ impl Engine {
         }
         let is_whole = features.len() == prepared.windows.len();
         self.finish(chart, head, state, is_whole.then_some(features))
+    }
+
+    /// As [`Engine::score`], with the seconds that each stage took.
+    pub(super) fn time(&self, chart: &Chart) -> Result<StageSeconds> {
+        let head = self.head()?;
+        let mut seconds = StageSeconds::default();
+        let mut clock = Instant::now();
+        let mut lap = |stage: &mut f64| {
+            *stage += clock.elapsed().as_secs_f64();
+            clock = Instant::now();
+        };
+        let prepared = self.prepare(chart)?;
+        (seconds.tokens, seconds.windows) = (prepared.tokens.len(), prepared.windows.len());
+        lap(&mut seconds.prepare);
+        let mut state = head.start(prepared.read(chart.text()));
+        for segment in segments(&prepared.windows) {
+            let features = self.segment_features(head, segment)?;
+            lap(&mut seconds.encode);
+            head.absorb(&mut state, &features)?;
+            lap(&mut seconds.head);
+        }
+        self.finish(chart, head, state, None)?;
+        lap(&mut seconds.head);
+        Ok(seconds)
     }
 
     /// One chart's answer, with all threads.
