@@ -1,5 +1,7 @@
 //! Weights, packed once in the order in which products read them.
 
+use rayon::prelude::*;
+
 use crate::error::ShapeError;
 use crate::precision::Precision;
 use crate::simd::portable::bf16;
@@ -43,31 +45,32 @@ impl Matrix {
             scales: Vec::new(),
             sums: Vec::new(),
         };
+        let panel_values = (inputs * PANEL).max(1);
+        let panel_words = (depth * PANEL).max(1);
         if precision == Precision::Int8 {
             matrix.scales = vec![0.0; panels * PANEL];
             matrix.sums = vec![0; panels * PANEL];
-        }
-        for (output, row) in weight.chunks_exact(inputs.max(1)).enumerate() {
-            matrix.pack_row(output, row, depth);
+            matrix.words[..panels * depth * PANEL]
+                .par_chunks_mut(panel_words)
+                .zip(weight.par_chunks(panel_values))
+                .zip(matrix.scales.par_chunks_mut(PANEL))
+                .zip(matrix.sums.par_chunks_mut(PANEL))
+                .for_each(|(((words, weight), scales), sums)| {
+                    for (column, row) in weight.chunks_exact(inputs).enumerate() {
+                        (scales[column], sums[column]) = pack_bytes(row, words, column);
+                    }
+                });
+        } else {
+            matrix.words[..panels * depth * PANEL]
+                .par_chunks_mut(panel_words)
+                .zip(weight.par_chunks(panel_values))
+                .for_each(|(words, weight)| {
+                    for (column, row) in weight.chunks_exact(inputs).enumerate() {
+                        pack_floats(row, words, column, precision);
+                    }
+                });
         }
         Ok(matrix)
-    }
-
-    fn pack_row(&mut self, output: usize, row: &[f32], depth: usize) {
-        let scale = row.iter().fold(0.0_f32, |most, x| most.max(x.abs())) / 127.0;
-        let byte = |x: &f32| if scale > 0.0 { (x / scale).round_ties_even() as i8 } else { 0 };
-        if self.precision == Precision::Int8 {
-            self.scales[output] = scale;
-            self.sums[output] = row.iter().map(|x| i32::from(byte(x))).sum();
-        }
-        let start = output / PANEL * depth * PANEL + output % PANEL;
-        for (at, part) in row.chunks(self.precision.per_word()).enumerate() {
-            self.words[start + at * PANEL] = match self.precision {
-                Precision::F32 => part[0].to_bits(),
-                Precision::Bf16 => join(part, 16, |x| u32::from(bf16(*x))),
-                Precision::Int8 => join(part, 8, |x| u32::from(byte(x).cast_unsigned())),
-            };
-        }
     }
 
     /// Outputs.
@@ -136,6 +139,35 @@ impl Matrix {
     }
 }
 
-fn join(part: &[f32], bits: usize, encode: impl Fn(&f32) -> u32) -> u32 {
-    part.iter().enumerate().fold(0, |word, (at, x)| word | encode(x) << (at * bits))
+/// One output's column of a panel.
+fn pack_floats(row: &[f32], words: &mut [u32], column: usize, precision: Precision) {
+    let places = words.iter_mut().skip(column).step_by(PANEL);
+    if precision == Precision::F32 {
+        for (word, value) in places.zip(row) {
+            *word = value.to_bits();
+        }
+        return;
+    }
+    for (word, pair) in places.zip(row.chunks(2)) {
+        let high = pair.get(1).map_or(0, |x| u32::from(bf16(*x)));
+        *word = u32::from(bf16(pair[0])) | high << 16;
+    }
+}
+
+/// One output's column of a panel: what a byte stands for, and the sum of the bytes.
+fn pack_bytes(row: &[f32], words: &mut [u32], column: usize) -> (f32, i32) {
+    let scale = row.iter().fold(0.0_f32, |most, x| most.max(x.abs())) / 127.0;
+    let byte = |x: &f32| if scale > 0.0 { (x / scale).round_ties_even() as i8 } else { 0 };
+    let mut sum = 0;
+    let places = words.iter_mut().skip(column).step_by(PANEL);
+    for (word, four) in places.zip(row.chunks(4)) {
+        let mut bytes = [0; 4];
+        for (to, x) in bytes.iter_mut().zip(four) {
+            let byte = byte(x);
+            sum += i32::from(byte);
+            *to = byte.cast_unsigned();
+        }
+        *word = u32::from_le_bytes(bytes);
+    }
+    (scale, sum)
 }

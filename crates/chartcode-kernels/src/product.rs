@@ -15,6 +15,10 @@ use crate::tile::{Bytes, Dot, Floats, Halves, MOST_ROWS, NO_SUMS, Panel, Tile, t
 /// while all rows go by.
 const GROUP_BYTES: usize = 256 * 1024;
 
+/// Products of fewer multiplications of vectors than this take less time than another thread needs
+/// to be woken.
+const WORTH_A_THREAD: usize = 1 << 20;
+
 /// An activation function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -67,7 +71,8 @@ impl Product<'_> {
             let panels = number * group..((number + 1) * group).min(panels);
             isa.run(GroupOfPanels { product: *self, rows, panels, out });
         };
-        if groups == 1 || threads == 1 {
+        let work = 2 * rows.rows() * panels * matrix.depth();
+        if groups == 1 || threads == 1 || work < WORTH_A_THREAD {
             (0..groups).for_each(each);
         } else {
             (0..groups).into_par_iter().for_each(each);

@@ -71,7 +71,7 @@ impl Checkpoint {
     }
 
     /// Reads the weights that `name` holds or, as an index of shards, names.
-    pub(crate) fn read(files: &mut Files, name: &str) -> Result<Self> {
+    pub(crate) fn read(files: &Files, name: &str) -> Result<Self> {
         if name.ends_with(".index.json") {
             return Self::read_shards(files, name);
         }
@@ -90,7 +90,7 @@ impl Checkpoint {
         })
     }
 
-    fn read_shards(files: &mut Files, name: &str) -> Result<Self> {
+    fn read_shards(files: &Files, name: &str) -> Result<Self> {
         let index: Index = files.json(name)?;
         let shards: BTreeSet<&String> = index.weight_map.values().collect();
         let mut whole: Option<Self> = None;

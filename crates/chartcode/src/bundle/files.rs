@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
@@ -15,13 +16,13 @@ pub(crate) struct Files {
     folder: PathBuf,
     /// sha256 of each file; nothing is checked where the map is empty.
     expected: BTreeMap<String, String>,
-    /// Name and sha256 of what was read so far.
-    read: Vec<(String, String)>,
+    /// Name and sha256 of what was read so far, by whatever thread.
+    read: Mutex<Vec<(String, String)>>,
 }
 
 impl Files {
     pub(crate) fn of(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), expected: BTreeMap::new(), read: Vec::new() }
+        Self { folder: folder.to_owned(), expected: BTreeMap::new(), read: Mutex::default() }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -46,7 +47,7 @@ impl Files {
         names.iter().copied().find(|name| self.has(name))
     }
 
-    pub(crate) fn read(&mut self, name: &str) -> Result<Vec<u8>> {
+    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>> {
         let path = self.path(name);
         let bytes =
             std::fs::read(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
@@ -61,35 +62,42 @@ impl Files {
             }
             _ => {}
         }
-        self.read.push((name.to_owned(), found));
+        self.done().push((name.to_owned(), found));
         Ok(bytes)
     }
 
+    fn done(&self) -> MutexGuard<'_, Vec<(String, String)>> {
+        // The list is whole between any two pushes.
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Reads and parses a JSON file.
-    pub(crate) fn json<T: serde::de::DeserializeOwned>(&mut self, name: &str) -> Result<T> {
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T> {
         let path = self.path(name);
         serde_json::from_slice(&self.read(name)?).map_err(|source| Error::Json { path, source })
     }
 
     /// Verifies what the manifest lists and nobody asked for, e.g. the card.
-    pub(crate) fn verify_rest(&mut self) -> Result<()> {
+    pub(crate) fn verify_rest(&self) -> Result<()> {
         let names: Vec<String> = self.expected.keys().cloned().collect();
-        let unread = |name: &&String| !self.read.iter().any(|(read, _)| read == *name);
+        let done = self.done().clone();
+        let unread = |name: &&String| !done.iter().any(|(read, _)| read == *name);
         let rest: Vec<&String> = names.iter().filter(unread).collect();
         rest.into_iter().try_for_each(|name| self.read(name).map(drop))
     }
 
     /// Name and sha256 of the files that were read, the manifest apart.
     pub(super) fn sums(&self) -> BTreeMap<String, String> {
-        self.read.iter().filter(|(name, _)| name != MANIFEST).cloned().collect()
+        self.done().iter().filter(|(name, _)| name != MANIFEST).cloned().collect()
     }
 
     /// sha256 over the files that were read, the manifest among them.
-    pub(crate) fn digest(mut self) -> String {
-        self.read.sort();
-        self.read.dedup();
+    pub(crate) fn digest(self) -> String {
+        let mut read = self.done().clone();
+        read.sort();
+        read.dedup();
         let lines: Vec<String> =
-            self.read.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
+            read.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
         sha256(lines.concat().as_bytes())
     }
 }

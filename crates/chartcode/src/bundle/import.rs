@@ -87,7 +87,7 @@ impl Import {
             Some(checkpoint) => implied_config(checkpoint, config_files.folder())?,
         };
         let config = Config::parse(&config_files.path(CONFIG), &config_bytes)?;
-        let tokenizer = tokenizer(&mut files, around.as_mut(), &config)?;
+        let tokenizer = tokenizer(&files, around.as_ref(), &config)?;
         let checkpoint = early.map_or_else(|| Checkpoint::read(&mut files, &name), Ok)?;
         let layout = HeadLayout::detect(&checkpoint.weights, &config)?;
         let found = match &layout {
@@ -306,7 +306,7 @@ fn implied_config(checkpoint: &Checkpoint, folder: &Path) -> Result<Vec<u8>> {
 }
 
 /// The tokenizer beside the weights or, where there is none, in the folder around.
-fn tokenizer(files: &mut Files, around: Option<&mut Files>, config: &Config) -> Result<Tokenizer> {
+fn tokenizer(files: &Files, around: Option<&Files>, config: &Config) -> Result<Tokenizer> {
     let is_word_level = config.is_word_level();
     let is_there = if is_word_level { word_files::is_there } else { tokenizer_files::is_there };
     let folder = match around {

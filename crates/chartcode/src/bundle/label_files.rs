@@ -22,7 +22,7 @@ pub(super) struct FoundLabels {
 
 /// Finds the label order of a checkpoint: in `named`, in a file of a known name, in `id2label`.
 pub(super) fn find(
-    files: &mut Files,
+    files: &Files,
     named: Option<&Path>,
     config: &Config,
 ) -> Result<Option<FoundLabels>> {

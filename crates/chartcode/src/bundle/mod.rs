@@ -104,23 +104,16 @@ impl Bundle {
         let name = Checkpoint::find(&files).ok_or_else(|| missing("model.safetensors"))?;
         files.expect(manifest.files.clone());
         let config = Config::parse(&files.path(CONFIG), &files.read(CONFIG)?)?;
-        let labels = match &manifest.labels {
-            Some(source) => Labels::parse(&files.path(&source.file), &files.read(&source.file)?)?,
-            None => Labels::default(),
-        };
-        let label_thresholds = match &manifest.label_thresholds {
-            Some(name) => label_thresholds::parse(&files.path(name), &files.read(name)?, &labels)?,
-            None => BTreeMap::new(),
-        };
-        let tokenizer = tokenizer_files::read(&mut files, &config.model_type)?;
-        let encoder_weights = Checkpoint::read(&mut files, &name)?.weights;
-        let head_weights = match &manifest.head {
-            Some(head) if head.has_own_file() => {
-                let bytes = files.read(HEAD_WEIGHTS)?;
-                Some(Weights::from_safetensors(&files.path(HEAD_WEIGHTS), bytes)?)
-            }
-            _ => None,
-        };
+        // Weights are most of the bytes; meanwhile another thread parses what is text.
+        let (labels, label_thresholds, tokenizer, weights) = std::thread::scope(|scope| {
+            let weights = scope.spawn(|| Self::read_weights(&files, &manifest, &name));
+            let (labels, thresholds) = Self::read_labels(&files, &manifest)?;
+            let tokenizer = tokenizer_files::read(&files, &config.model_type)?;
+            let weights =
+                weights.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            Ok((labels, thresholds, tokenizer, weights))
+        })?;
+        let (encoder_weights, head_weights) = weights;
         files.verify_rest()?;
         let (sums, digest) = (Some(files.sums()), files.digest());
         Ok(Self {
@@ -136,6 +129,36 @@ impl Bundle {
             head_weights,
             assumed: Vec::new(),
         })
+    }
+
+    /// The encoder's tensors, and the head's where it has a file of its own.
+    fn read_weights(
+        files: &Files,
+        manifest: &Manifest,
+        name: &str,
+    ) -> Result<(Weights, Option<Weights>)> {
+        let encoder = Checkpoint::read(files, name)?.weights;
+        let head = match &manifest.head {
+            Some(head) if head.has_own_file() => {
+                let bytes = files.read(HEAD_WEIGHTS)?;
+                Some(Weights::from_safetensors(&files.path(HEAD_WEIGHTS), bytes)?)
+            }
+            _ => None,
+        };
+        Ok((encoder, head))
+    }
+
+    /// Labels, and the thresholds of those that have their own.
+    fn read_labels(files: &Files, manifest: &Manifest) -> Result<(Labels, BTreeMap<usize, f64>)> {
+        let labels = match &manifest.labels {
+            Some(source) => Labels::parse(&files.path(&source.file), &files.read(&source.file)?)?,
+            None => Labels::default(),
+        };
+        let thresholds = match &manifest.label_thresholds {
+            Some(name) => label_thresholds::parse(&files.path(name), &files.read(name)?, &labels)?,
+            None => BTreeMap::new(),
+        };
+        Ok((labels, thresholds))
     }
 
     /// The folder.

@@ -23,7 +23,7 @@ pub(super) fn is_there(files: &Files) -> bool {
 }
 
 /// Reads a folder's tokenizer; `model_type` is that of its `config.json`.
-pub(super) fn read(files: &mut Files, model_type: &str) -> Result<Tokenizer> {
+pub(super) fn read(files: &Files, model_type: &str) -> Result<Tokenizer> {
     if files.has(TOKENIZER) {
         return Tokenizer::parse(&files.path(TOKENIZER), &files.read(TOKENIZER)?);
     }
@@ -34,7 +34,7 @@ pub(super) fn read(files: &mut Files, model_type: &str) -> Result<Tokenizer> {
         Some(name) => files.json(name)?,
         None => SlowConfig::default(),
     };
-    let mut optional = |names: &[&str]| -> Result<Option<SlowFile>> {
+    let optional = |names: &[&str]| -> Result<Option<SlowFile>> {
         let Some(name) = files.first(names) else {
             return Ok(None);
         };

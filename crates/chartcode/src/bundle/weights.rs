@@ -248,6 +248,19 @@ impl Weights {
         Ok(QuantizedRows { values, scales, columns: shape[1] })
     }
 
+    /// An int8 matrix as it is stored; nothing where it is stored otherwise, missing or of another
+    /// shape, which [`Weights::tensor`] tells.
+    pub(crate) fn int8(&self, key: &str, shape: &[usize; 2]) -> Result<Option<QuantizedRows>> {
+        let is_int8 = self
+            .tensors
+            .get(key)
+            .is_some_and(|stored| stored.dtype == Dtype::I8 && stored.shape == shape);
+        if !is_int8 {
+            return Ok(None);
+        }
+        self.quantized(key, shape).map(Some)
+    }
+
     /// A one-dimensional tensor of unsigned integers.
     pub(crate) fn indices(&self, key: &str, len: usize) -> Result<Vec<u32>> {
         match self.raw(key, &[len])? {

@@ -31,7 +31,7 @@ pub(super) fn is_there(files: &Files) -> bool {
 }
 
 /// Reads a folder's vocabulary, which must have as many entries as the encoder has rows.
-pub(super) fn read(files: &mut Files, rows: usize) -> Result<Tokenizer> {
+pub(super) fn read(files: &Files, rows: usize) -> Result<Tokenizer> {
     let Some(name) = files.first(&[TOKENIZER, JSON, LINES]) else {
         return Err(Error::NoVocabulary { path: files.folder().to_owned() });
     };

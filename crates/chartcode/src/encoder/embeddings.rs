@@ -1,17 +1,18 @@
 //! Word, position and segment embeddings, then LayerNorm.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor, bail};
 
 use super::config::{Config, Positions};
 use super::family::Family;
 use super::layout::Keys;
 use super::linear::{Linear, Norm};
 use super::{Input, Parts};
+use crate::bundle::weights::QuantizedRows;
 use crate::error::Stage as _;
 
 #[derive(Debug)]
 pub(super) struct Embeddings {
-    word: Tensor,
+    word: WordTable,
     /// Position rows, with the row of segment 0 added: all windows are segment 0.
     position: Option<Tensor>,
     /// The row of segment 0, where there are no position rows to hold it.
@@ -19,6 +20,45 @@ pub(super) struct Embeddings {
     positions: Positions,
     norm: Norm,
     projection: Projection,
+}
+
+/// The vector of each vocabulary entry.
+#[derive(Debug)]
+enum WordTable {
+    /// `[vocabulary, E]`.
+    Floats(Tensor),
+    /// As int8, where it is stored so: a window needs a few rows of it.
+    Bytes(QuantizedRows),
+}
+
+impl WordTable {
+    fn load(parts: &Parts<'_>, key: &str, shape: [usize; 2]) -> crate::error::Result<Self> {
+        if parts.device.is_cpu()
+            && let Some(rows) = parts.weights.int8(key, &shape)?
+        {
+            return Ok(Self::Bytes(rows));
+        }
+        Ok(Self::Floats(parts.weights.tensor(key, &shape, parts.device)?))
+    }
+
+    /// `[ids, E]`.
+    fn rows(&self, ids: Vec<u32>, device: &Device) -> Result<Tensor> {
+        let count = ids.len();
+        match self {
+            Self::Floats(table) => table.index_select(&Tensor::from_vec(ids, count, device)?, 0),
+            Self::Bytes(table) => {
+                let width = table.columns;
+                if let Some(id) = ids.iter().find(|&&id| id as usize >= table.rows()) {
+                    bail!("token {id} of a vocabulary of {}", table.rows());
+                }
+                let mut values = vec![0.0; count * width];
+                for (id, row) in ids.iter().zip(values.chunks_exact_mut(width)) {
+                    table.widen_into(*id as usize, row);
+                }
+                Tensor::from_vec(values, (count, width), device)
+            }
+        }
+    }
 }
 
 /// From the embedding's width to the hidden state's.
@@ -60,7 +100,7 @@ impl Embeddings {
         let before = matches!(config.family, Family::DebertaV2);
         let norm_size = if before { config.hidden_size } else { size };
         Ok(Self {
-            word: weights.tensor(&keys.word(), &[config.vocab_size, size], device)?,
+            word: WordTable::load(parts, &keys.word(), [config.vocab_size, size])?,
             position,
             segment,
             positions: config.positions,
@@ -73,7 +113,7 @@ impl Embeddings {
     pub(super) fn forward(&self, windows: &[Input<'_>], device: &Device) -> Result<Tensor> {
         let ids: Vec<u32> = windows.iter().flat_map(|window| window.ids.iter().copied()).collect();
         let rows = ids.len();
-        let mut sum = self.word.index_select(&Tensor::from_vec(ids, rows, device)?, 0)?;
+        let mut sum = self.word.rows(ids, device)?;
         if let Some(table) = &self.position {
             let positions: Vec<u32> =
                 windows.iter().flat_map(|window| self.positions.of(window.ids)).collect();

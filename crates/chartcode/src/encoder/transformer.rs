@@ -1,6 +1,7 @@
 //! Transformer encoders: windows packed row after row.
 
 use candle_core::{Device, Tensor};
+use rayon::prelude::*;
 
 use super::attention::{Group, Tables};
 use super::config::AttentionKind;
@@ -41,6 +42,7 @@ impl Transformer {
         let embeddings = Embeddings::load(parts)?;
         let tables = Tables::load(parts)?;
         let layers = (0..config.distinct_layers())
+            .into_par_iter()
             .map(|index| Layer::load(parts, index, &tables))
             .collect::<Result<_>>()?;
         let convolution = match &config.attention {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use candle_core::{Device, Tensor};
+use chartcode_kernels::{Isa, Matrix, Precision, Product, Rows, Target};
 use rayon::prelude::*;
 
 use super::super::WindowFeatures;
@@ -17,8 +17,8 @@ const BLOCK_TERMS: usize = 512;
 
 /// The span vectors of some windows of one chart.
 struct Spans {
-    /// Columns `[D, BLOCK_SPANS]`, the last ones filled up with zeros.
-    blocks: Vec<Tensor>,
+    /// Up to [`BLOCK_SPANS`] spans each.
+    blocks: Vec<Matrix>,
     numbers: SpanNumbers,
 }
 
@@ -40,11 +40,10 @@ impl DescriptionHead {
         let best = jobs
             .into_par_iter()
             .map(|(block, concepts)| self.absorb_block(&block, concepts, &spans))
-            .try_reduce(nothing, |mut best, other| {
+            .reduce(nothing, |mut best, other| {
                 raise(&mut best, &other, 0.0);
-                Ok(best)
-            })
-            .stage("the head")?;
+                best
+            });
         state.span_best.extend(best);
         for window in windows {
             state.spans.extend(window.spans.iter().cloned());
@@ -65,13 +64,11 @@ impl DescriptionHead {
             rows.extend(&window.rows);
             bounds.push(rows.len() / self.width);
         }
-        let block = BLOCK_SPANS * self.width;
-        rows.resize(rows.len().next_multiple_of(block), 0.0);
         let blocks = rows
-            .chunks_exact(block)
+            .chunks(BLOCK_SPANS * self.width)
             .map(|rows| {
-                Tensor::from_slice(rows, (BLOCK_SPANS, self.width), &Device::Cpu)
-                    .and_then(|rows| rows.t()?.contiguous())
+                let shape = (rows.len() / self.width, self.width);
+                Matrix::pack(rows, shape, Precision::F32).map_err(candle_core::Error::wrap)
             })
             .collect::<candle_core::Result<_>>()
             .stage("the head")?;
@@ -85,31 +82,35 @@ impl DescriptionHead {
         concepts: &Range<usize>,
         running: &mut [Running],
         spans: &Spans,
-    ) -> candle_core::Result<Vec<f32>> {
+    ) -> Vec<f32> {
         let first = self.offsets[concepts.start] as usize;
         let count = self.offsets[concepts.end] as usize - first;
-        let padded = count.max(BLOCK_TERMS);
-        let mut terms = vec![0.0; padded * self.width];
-        self.terms.widen_into(first, &mut terms[..count * self.width]);
-        let terms = Tensor::from_vec(terms, (padded, self.width), &Device::Cpu)?;
+        let mut widened = vec![0.0; count * self.width];
+        self.terms.widen_into(first, &mut widened);
+        let (isa, mut terms) = (Isa::best(), Rows::new());
+        terms.fill(isa, &widened, self.width, Precision::F32);
+        let mut products = vec![0.0; count * BLOCK_SPANS];
         let mut similarity = vec![0.0; BLOCK_SPANS];
         let mut best = vec![f32::NEG_INFINITY; spans.numbers.count()];
-        for (columns, (block, best)) in
+        for (matrix, (block, best)) in
             spans.blocks.iter().zip(best.chunks_mut(BLOCK_SPANS).enumerate())
         {
-            let products: Vec<f32> = terms.matmul(columns)?.flatten_all()?.to_vec1()?;
+            let columns = matrix.outputs();
+            let products = &mut products[..count * columns];
+            let product = Product { matrix, bias: None, activation: None };
+            product.run(isa, &terms, Target::Values(products));
+            let similarity = &mut similarity[..columns];
             for (concept, running) in concepts.clone().zip(running.iter_mut()) {
                 let rows = self.offsets[concept] as usize - first
                     ..self.offsets[concept + 1] as usize - first;
-                let products = &products[rows.start * BLOCK_SPANS..rows.end * BLOCK_SPANS];
-                column_maxima(products, &mut similarity);
-                let similarity = &similarity[..best.len()];
+                let products = &products[rows.start * columns..rows.end * columns];
+                column_maxima(products, similarity);
                 raise(best, similarity, self.concept_prior[concept]);
                 let from = block * BLOCK_SPANS;
                 running.absorb(similarity, from, &spans.numbers, self.constants.temperature);
             }
         }
-        Ok(best)
+        best
     }
 }
 
