@@ -254,7 +254,7 @@ pub(crate) struct TuneArgs {
 
     /// Suggest as many codes as keep this precision, instead of an objective.
     #[arg(long, value_name = "P")]
-    pub(crate) precision: Option<f64>,
+    pub(crate) at_precision: Option<f64>,
 
     /// Give labels with at least N gold charts a threshold of their own, where cross-validation
     /// says that it pays.

@@ -31,7 +31,7 @@ pub(super) fn fit(args: &TuneArgs, from: &Collected, folds: &Folds) -> anyhow::R
         Some(kind) => CalibrationFit::fit(kind, set)?,
         None => kept(&from.engine.manifest().calibration)?,
     };
-    let objective = match (args.precision, args.objective) {
+    let objective = match (args.at_precision, args.objective) {
         (Some(precision), _) => Objective::Precision(precision),
         (None, ObjectiveArg::MicroF1) => Objective::MicroF1,
         (None, ObjectiveArg::Grid) => Objective::Grid,

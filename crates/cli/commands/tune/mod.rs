@@ -49,8 +49,8 @@ pub(crate) fn run(args: &TuneArgs) -> anyhow::Result<Failures> {
 }
 
 fn check(args: &TuneArgs) -> anyhow::Result<()> {
-    if args.precision.is_some_and(|precision| !(0.0..=1.0).contains(&precision)) {
-        bail!("--precision must be between 0 and 1");
+    if args.at_precision.is_some_and(|precision| !(0.0..=1.0).contains(&precision)) {
+        bail!("--at-precision must be between 0 and 1");
     }
     if !(args.accept_error > 0.0 && args.accept_error < 1.0) {
         bail!("--accept-error is a share of codes, such as 0.05");
