@@ -2,10 +2,12 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use chartcode::{Device, EvidenceKind, Options, Precision};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use crate::eval_args::GoldArgs;
 pub(crate) use crate::eval_args::{AgreeArgs, CompareArgs, EvalArgs, TuneArgs};
 pub(crate) use crate::fit_args::FitArgs;
 pub(crate) use crate::import_args::ImportArgs;
@@ -49,6 +51,8 @@ pub(crate) enum Command {
     Train(TrainArgs),
     /// Turn a published checkpoint into a bundle.
     Import(ImportArgs),
+    /// Measure what bf16 and int8 change in a bundle's answers.
+    Precisions(PrecisionsArgs),
     /// Time the coding of charts on this machine.
     Bench(BenchArgs),
     /// Say what a bundle is made of and verify its checksums.
@@ -193,10 +197,11 @@ pub(crate) struct EngineArgs {
     #[arg(long, default_value_t = Device::Cpu)]
     pub(crate) device: Device,
 
-    /// What large products are computed in: f32; bf16 and int8 are faster and change logits a
-    /// little (`chartcode bench` says how much faster, `chartcode eval` at what cost).
-    #[arg(long, default_value_t = Precision::F32)]
-    pub(crate) precision: Precision,
+    /// What large products are computed in: f32, bf16, int8 or auto. bf16 and int8 are faster and
+    /// change logits a little (`chartcode bench` says how much faster, `chartcode precisions` at
+    /// what cost); auto takes the fastest that the bundle says keeps its codes, else f32.
+    #[arg(long, default_value = "f32", value_name = "PRECISION")]
+    pub(crate) precision: PrecisionArg,
 
     /// Threads to compute with; all of the machine's by default.
     #[arg(short = 'j', long, value_name = "N")]
@@ -206,8 +211,74 @@ pub(crate) struct EngineArgs {
 impl EngineArgs {
     /// The options of the engine, those of a command's own aside.
     pub(crate) fn options(&self) -> Options {
-        Options::new().device(self.device).precision(self.precision).threads(self.threads)
+        let options = Options::new().device(self.device).threads(self.threads);
+        match self.precision {
+            PrecisionArg::Is(precision) => options.precision(precision),
+            PrecisionArg::Auto => options,
+        }
     }
+}
+
+/// A precision, or the choice left to the bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PrecisionArg {
+    /// This one.
+    Is(Precision),
+    /// The fastest that keeps the bundle's codes.
+    Auto,
+}
+
+impl FromStr for PrecisionArg {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        text.parse().map(Self::Is).map_err(|_| "a precision is f32, bf16, int8 or auto")
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  chartcode precisions --gold dev.jsonl              what each precision changes, on a table
+  chartcode precisions --gold dev.jsonl --keep 0.98 --out bundle-3.2 --version 3.2
+                                                     and a bundle in which --precision auto takes
+                                                     the fastest that keeps 98 % of the codes")]
+pub(crate) struct PrecisionsArgs {
+    #[command(flatten)]
+    pub(crate) gold: GoldArgs,
+
+    /// The bundle: a folder. The default bundle where none is given.
+    #[arg(short, long, value_name = "DIR", env = "CHARTCODE_BUNDLE")]
+    pub(crate) bundle: Option<PathBuf>,
+
+    /// Threads to compute with; all of the machine's by default.
+    #[arg(short = 'j', long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+
+    /// The share of the suggested codes that a precision must leave as they are for auto to take
+    /// it.
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    pub(crate) keep: f64,
+
+    /// Write a new version of the bundle that knows what was measured: a folder that is not there
+    /// yet.
+    #[arg(short, long, value_name = "DIR", requires = "version")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// The new version.
+    #[arg(long, value_name = "VERSION", requires = "out")]
+    pub(crate) version: Option<String>,
+
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value_t = InspectFormat::Text)]
+    pub(crate) format: InspectFormat,
+
+    /// Show no progress.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Command::Tune(args) => commands::tune::run(&args),
         Command::Train(args) => commands::train::run(&args),
         Command::Import(args) => commands::import::run(&args),
+        Command::Precisions(args) => commands::precisions::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Completions(args) => commands::completions::run(&args),

@@ -59,7 +59,8 @@ pub use attribution::TokenSupport;
 pub use bundle::{
     AcceptPromise, Bundle, BundleChanges, BundleHead, DataSource, FORMAT as BUNDLE_FORMAT,
     Findings, HeadTensor, Import, ImportOptions, KeyProblems, LabelSource, Labels, Manifest,
-    NOT_STATED, PickleError, Profile, StoredAs, Trained, TrainedLabels, TrainedTensor, Tuned,
+    MeasuredPrecision, NOT_STATED, PickleError, Precisions, Profile, StoredAs, Trained,
+    TrainedLabels, TrainedTensor, Tuned,
 };
 pub use chart::Chart;
 pub use chartcode_kernels::{Isa, Precision};

@@ -12,6 +12,7 @@ mod gold;
 pub(crate) mod import;
 pub(crate) mod inspect;
 mod labels;
+pub(crate) mod precisions;
 pub(crate) mod scores;
 pub(crate) mod train;
 pub(crate) mod tune;
@@ -19,9 +20,9 @@ pub(crate) mod tune;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use chartcode::{Bundle, Chart, Engine, Options};
+use chartcode::{Bundle, Chart, Engine, Isa, Options, Precision};
 
-use crate::args::{ChartArgs, EngineArgs};
+use crate::args::{ChartArgs, EngineArgs, PrecisionArg};
 use crate::failures::{self, Failures};
 use crate::input::Charts;
 use crate::progress::Progress;
@@ -60,7 +61,23 @@ fn load(args: &EngineArgs, options: Options) -> anyhow::Result<Engine> {
             bundle.assumed().join("; ")
         ));
     }
+    let options = match args.precision {
+        PrecisionArg::Is(_) => options,
+        PrecisionArg::Auto => options.precision(auto_precision(&bundle)),
+    };
     Ok(Engine::from_bundle(bundle, options)?)
+}
+
+/// The fastest precision that the bundle says keeps its codes.
+fn auto_precision(bundle: &Bundle) -> Precision {
+    let Some(precisions) = &bundle.manifest().precisions else {
+        failures::note(
+            "the bundle does not say what bf16 and int8 change, so that auto is f32: chartcode \
+             precisions measures it",
+        );
+        return Precision::F32;
+    };
+    precisions.fastest(Isa::best())
 }
 
 /// Applies `work` to each chart; charts that fail are named and counted, the others go on.

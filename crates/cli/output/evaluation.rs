@@ -272,13 +272,13 @@ pub(super) fn shared(
     writeln!(out)
 }
 
-pub(super) fn new_table() -> Table {
+pub(crate) fn new_table() -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING);
     table
 }
 
-pub(super) fn section(title: &str, mut table: Table, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn section(title: &str, mut table: Table, out: &mut dyn Write) -> io::Result<()> {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }

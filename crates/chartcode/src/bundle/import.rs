@@ -238,6 +238,7 @@ impl Draft<'_> {
             tuned: None,
             profile: None,
             profiles: BTreeMap::new(),
+            precisions: None,
             data: Vec::new(),
             files: BTreeMap::new(),
         }

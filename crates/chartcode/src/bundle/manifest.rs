@@ -5,6 +5,7 @@ use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 
+use super::precisions::Precisions;
 use super::profile::Profile;
 use super::tuned::Tuned;
 use crate::decide::Thresholds;
@@ -77,6 +78,9 @@ pub struct Manifest {
     /// Other ways to decide, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub profiles: BTreeMap<String, Profile>,
+    /// What computing in less than f32 does to the answers; see [`Precisions`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precisions: Option<Precisions>,
     /// What the bundle was made from, each with its licence.
     #[serde(default)]
     pub data: Vec<DataSource>,
@@ -154,6 +158,9 @@ impl Manifest {
     fn check_tuned(&self) -> Result<(), String> {
         if self.label_thresholds.is_some() && self.labels.is_none() {
             return Err("label_thresholds without labels".to_owned());
+        }
+        if let Some(precisions) = &self.precisions {
+            precisions.check()?;
         }
         let Some(tuned) = &self.tuned else {
             return Ok(());

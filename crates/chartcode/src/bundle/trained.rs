@@ -164,6 +164,7 @@ impl Bundle {
             tuned: trained.tuned.clone(),
             profile: None,
             profiles: BTreeMap::new(),
+            precisions: None,
             data: own.chain(&trained.data).cloned().collect(),
             files: trained.files.keys().map(|name| (name.clone(), String::new())).collect(),
         }

@@ -9,6 +9,7 @@ use super::folder::{self, CARD};
 use super::label_thresholds::{self, LABEL_THRESHOLDS};
 use super::labels::text_of;
 use super::manifest::Manifest;
+use super::precisions::Precisions;
 use super::tuned::Tuned;
 use super::{Bundle, labels};
 use crate::decide::Thresholds;
@@ -17,7 +18,7 @@ use crate::score::Calibration;
 
 /// What is to be different in another version of a bundle. What is not given stays as it is, with
 /// two exceptions: new thresholds or another calibration end the thresholds of single labels, and
-/// any of the three ends what the old ones rested on.
+/// any of the three ends what the old ones rested on, and what was measured of precisions.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct BundleChanges {
@@ -34,6 +35,8 @@ pub struct BundleChanges {
     pub label_thresholds: Option<BTreeMap<String, f64>>,
     /// What thresholds and calibration rest on.
     pub tuned: Option<Tuned>,
+    /// What computing in less than f32 does to the answers.
+    pub precisions: Option<Precisions>,
     /// A section for the end of the card, in Markdown.
     pub card: Option<String>,
 }
@@ -49,6 +52,7 @@ impl BundleChanges {
             calibration: None,
             label_thresholds: None,
             tuned: None,
+            precisions: None,
             card: None,
         }
     }
@@ -138,6 +142,9 @@ impl Bundle {
             written.push((CARD, format!("{}\n\n{}\n", card.trim_end(), section.trim())));
         }
         manifest.version.clone_from(&changes.version);
+        if changes.precisions.is_some() || (other.is_none() && changes.changes_decisions()) {
+            manifest.precisions.clone_from(&changes.precisions);
+        }
         if let Some(name) = other {
             self.change_profile(&mut manifest, &name, changes)?;
         } else {

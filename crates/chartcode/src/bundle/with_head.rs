@@ -152,6 +152,7 @@ impl Bundle {
             tuned: head.tuned,
             profile: None,
             profiles: BTreeMap::new(),
+            precisions: None,
             data: source.data.iter().cloned().chain([head.data]).collect(),
             files: BTreeMap::new(),
         };

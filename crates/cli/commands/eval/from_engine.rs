@@ -102,6 +102,7 @@ impl<'r> Run<'r> {
             gold: args.gold.gold.display().to_string(),
             labels: self.engine.labels().len(),
             evidence: !args.no_evidence,
+            precision: stamp.precision,
         };
         let path = outputs::journal_path(folder);
         let journal = Journal::open(&path, &header, |entry| self.take(&entry))?;

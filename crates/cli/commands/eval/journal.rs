@@ -9,6 +9,7 @@ use std::io::{self, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write as _}
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use chartcode::Precision;
 use chartcode_eval::EvidenceCase;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,8 @@ pub(crate) struct Header {
     pub(crate) gold: String,
     pub(crate) labels: usize,
     pub(crate) evidence: bool,
+    #[serde(default)]
+    pub(crate) precision: Precision,
 }
 
 /// One chart's scores.
@@ -156,6 +159,7 @@ mod tests {
             gold: "g".to_owned(),
             labels: 2,
             evidence: false,
+            precision: Precision::F32,
         }
     }
 
