@@ -38,7 +38,7 @@ pub(crate) fn tanh<S: Simd>(s: S, x: S::F) -> S::F {
         series = s.mul_add(series, square, s.splat(*coefficient));
     }
     let near = s.mul_add(s.mul(series, square), x, x);
-    let twice = s.mul(s.splat(2.0), s.max(x, s.splat(-40.0)));
+    let twice = s.mul(s.splat(2.0), s.max(s.splat(-40.0), x));
     let power = exp(s, s.min(s.splat(80.0), twice));
     let far = s.div(s.sub(power, s.splat(1.0)), s.add(power, s.splat(1.0)));
     s.pick_below(square, 0.625 * 0.625, near, far)
@@ -121,4 +121,117 @@ pub(crate) fn gelu_tanh<S: Simd>(s: S, x: S::F) -> S::F {
     let inner = tanh(s, s.mul(s.splat(SQRT_2_OVER_PI), s.add(x, cube)));
     let half = s.mul(s.splat(0.5), x);
     s.mul_add(half, inner, half)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::{Isa, Kernel};
+    use crate::simd::LANES;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Function {
+        Exp,
+        Tanh,
+        Sigmoid,
+        Gelu,
+        GeluCoarse,
+        GeluTanh,
+    }
+
+    struct Apply<'a>(Function, &'a mut [f32; LANES]);
+
+    impl Kernel for Apply<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) {
+            let x = s.load(self.1);
+            let y = match self.0 {
+                Function::Exp => exp(s, x),
+                Function::Tanh => tanh(s, x),
+                Function::Sigmoid => sigmoid(s, x),
+                Function::Gelu => gelu(s, x),
+                Function::GeluCoarse => gelu_coarse(s, x),
+                Function::GeluTanh => gelu_tanh(s, x),
+            };
+            s.store(y, self.1);
+        }
+    }
+
+    /// Φ by the trapezoidal rule, whose error vanishes for a function that does so at both ends.
+    fn normal(x: f64) -> f64 {
+        let (steps, low) = (4000, -12.0);
+        let width = (x - low) / f64::from(steps);
+        let density = |t: f64| (-t * t / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
+        let inner: f64 = (1..steps).map(|i| density(low + f64::from(i) * width)).sum();
+        let ends = (density(low) + density(x)) / 2.0;
+        // Euler and Maclaurin's first correction.
+        (inner + ends) * width + width * width / 12.0 * x * density(x)
+    }
+
+    fn exact(function: Function, x: f64) -> f64 {
+        match function {
+            Function::Exp => x.exp(),
+            Function::Tanh => x.tanh(),
+            Function::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+            Function::Gelu | Function::GeluCoarse => x * normal(x),
+            Function::GeluTanh => {
+                let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
+                0.5 * x * (1.0 + inner.tanh())
+            }
+        }
+    }
+
+    #[test]
+    fn functions_are_as_near_as_they_say() {
+        for isa in Isa::all() {
+            for (function, bound) in [
+                (Function::Exp, 3e-7),
+                (Function::Tanh, 3e-7),
+                (Function::Sigmoid, 3e-7),
+                (Function::Gelu, 4e-7),
+                (Function::GeluCoarse, 2e-5),
+                (Function::GeluTanh, 4e-7),
+            ] {
+                let grid: Vec<f32> = (-960..960).map(|i| i as f32 / 80.0).collect();
+                for part in grid.as_chunks::<LANES>().0 {
+                    let mut ours = *part;
+                    isa.run(Apply(function, &mut ours));
+                    for (&x, ours) in part.iter().zip(ours) {
+                        let x = f64::from(x);
+                        let exact = exact(function, x);
+                        let size = match function {
+                            Function::Exp => exact,
+                            _ => x.abs().max(1.0),
+                        };
+                        let off = (f64::from(ours) - exact).abs() / size;
+                        assert!(off <= bound, "{isa} {function:?}({x}): {ours}, off by {off:e}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_stays_so_and_ends_are_right() {
+        let ends = [f32::NAN, f32::NEG_INFINITY, -1e30, 1e30, 100.0, -100.0, 0.0];
+        for isa in Isa::all() {
+            for (function, expected) in [
+                (Function::Tanh, [f32::NAN, -1.0, -1.0, 1.0, 1.0, -1.0, 0.0]),
+                (Function::Sigmoid, [f32::NAN, 0.0, 0.0, 1.0, 1.0, 0.0, 0.5]),
+            ] {
+                let mut ours = [0.0; LANES];
+                ours[..ends.len()].copy_from_slice(&ends);
+                isa.run(Apply(function, &mut ours));
+                for ((ours, expected), x) in ours.iter().zip(expected).zip(ends) {
+                    let near = (ours - expected).abs() <= 1e-6;
+                    let same = near || ours.is_nan() && expected.is_nan();
+                    assert!(same, "{isa} {function:?}({x}): {ours}, not {expected}");
+                }
+            }
+            let mut powers = [f32::NEG_INFINITY; LANES];
+            isa.run(Apply(Function::Exp, &mut powers));
+            assert!(powers.iter().all(|power| *power >= 0.0 && *power < 1e-37), "{isa}");
+        }
+    }
 }

@@ -75,7 +75,8 @@ impl LabelSums {
 }
 
 impl LabelAttention<'_> {
-    /// Takes in tokens: their keys `[tokens, width]` and hidden states `[tokens, width]`. Calls
+    /// Takes in tokens: their keys `[tokens, width]` and hidden states `[tokens, width]`, each in the
+    /// precision of its matrix. Calls
     /// must divide a chart's tokens at multiples of [`BLOCK_TOKENS`] for the sums to have the same
     /// bits.
     ///
@@ -88,7 +89,6 @@ impl LabelAttention<'_> {
             assert_eq!(rows.precision(), matrix.precision(), "the precision of the rows");
             assert_eq!(matrix.outputs(), sums.labels, "the labels");
         }
-        assert_eq!(keys.precision(), hidden.precision(), "one precision");
         let share = sums.panels.len().div_ceil(rayon::current_num_threads()).max(1);
         let task = share.div_ceil(share.div_ceil(TASK_PANELS));
         sums.panels.par_chunks_mut(task).enumerate().for_each(|(number, panels)| {
@@ -123,7 +123,19 @@ impl Kernel for Task<'_> {
 
 impl Task<'_> {
     #[inline(always)]
-    fn stream<S: Simd, D: Dot>(self, s: S) {
+    fn stream<S: Simd, K: Dot>(self, s: S) {
+        match self.hidden.precision() {
+            Precision::F32 => self.stream_values::<S, K, Floats>(s),
+            Precision::Bf16 => self.stream_values::<S, K, Halves>(s),
+            Precision::Int8 => self.stream_values::<S, K, Bytes>(s),
+        }
+    }
+}
+
+impl Task<'_> {
+    /// Scores in one precision, values in another.
+    #[inline(always)]
+    fn stream_values<S: Simd, K: Dot, V: Dot>(self, s: S) {
         let (mut scores, mut values): (Block, Block) =
             ([[0.0; PANEL]; BLOCK_TOKENS], [[0.0; PANEL]; BLOCK_TOKENS]);
         let mut first = 0;
@@ -131,14 +143,14 @@ impl Task<'_> {
             let count = BLOCK_TOKENS.min(self.keys.rows() - first);
             for (at, sums) in self.panels.iter_mut().enumerate() {
                 let panel = self.first + at;
-                multiply::<S, D>(
+                multiply::<S, K>(
                     s,
                     (self.keys, self.head.queries),
                     panel,
                     first,
                     &mut scores[..count],
                 );
-                multiply::<S, D>(
+                multiply::<S, V>(
                     s,
                     (self.hidden, self.head.values),
                     panel,

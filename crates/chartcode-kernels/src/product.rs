@@ -58,7 +58,7 @@ impl Product<'_> {
         assert_eq!(rows.precision(), matrix.precision(), "the precision of the rows");
         assert!(self.bias.is_none_or(|bias| bias.len() == matrix.outputs()), "the bias");
         let out = Out::new(target, rows.rows(), matrix.outputs());
-        if rows.rows() == 0 {
+        if rows.rows() == 0 || matrix.outputs() == 0 {
             return;
         }
         let panel_bytes = (4 * matrix.depth() * PANEL).max(1);

@@ -30,13 +30,17 @@ pub(super) struct Numbers {
 
 /// Tokens as the kernels read them.
 struct Tokens {
-    keys: Option<Rows>,
+    keys: Rows,
     hidden: Rows,
 }
 
-impl Tokens {
-    fn keys(&self) -> &Rows {
-        self.keys.as_ref().unwrap_or(&self.hidden)
+/// What values and keys are computed in: a value's error goes straight into logits, that of a score
+/// is smoothed by the softmax, so that bytes are good enough for scores only.
+fn value_precision(precision: Precision) -> Precision {
+    match precision {
+        Precision::Int8 if Isa::best().has_bf16() => Precision::Bf16,
+        Precision::Int8 => Precision::F32,
+        other => other,
     }
 }
 
@@ -49,7 +53,7 @@ impl Numbers {
         bias: Vec<f32>,
         precision: Precision,
     ) -> Result<Self> {
-        let pack = |tensor: &Tensor| {
+        let pack = |tensor: &Tensor, precision: Precision| {
             if !tensor.is_contiguous() {
                 return Matrix::pack(&[], (0, 0), precision).map_err(candle_core::Error::wrap);
             }
@@ -57,8 +61,10 @@ impl Numbers {
                 Matrix::pack(values, tensor.dims2()?, precision).map_err(candle_core::Error::wrap)
             })
         };
-        let key = key.map(pack).transpose()?;
-        Ok(Self { key, queries: pack(queries)?, weight: pack(weight)?, bias })
+        let finer = value_precision(precision);
+        let key = key.map(|key| pack(key, finer)).transpose()?;
+        let weight = pack(weight, finer)?;
+        Ok(Self { key, queries: pack(queries, precision)?, weight, bias })
     }
 
     pub(super) fn start(&self) -> LabelSums {
@@ -69,26 +75,27 @@ impl Numbers {
     pub(super) fn absorb(&self, sums: &mut LabelSums, rows: &[f32]) {
         let tokens = self.tokens(rows);
         let kernel = Kernel { queries: &self.queries, values: &self.weight };
-        kernel.absorb(Isa::best(), sums, tokens.keys(), &tokens.hidden);
+        kernel.absorb(Isa::best(), sums, &tokens.keys, &tokens.hidden);
     }
 
     fn tokens(&self, rows: &[f32]) -> Tokens {
         let (isa, precision) = (Isa::best(), self.queries.precision());
-        let mut hidden = Rows::new();
-        hidden.fill(isa, rows, self.weight.inputs(), precision);
-        let keys = self.key.as_ref().map(|matrix| {
-            let product = Product { matrix, bias: None, activation: Some(Activation::Tanh) };
-            let mut keys = Rows::new();
-            if precision == Precision::Int8 {
-                let mut values = vec![0.0; hidden.rows() * matrix.outputs()];
-                product.run(isa, &hidden, Target::Values(&mut values));
-                keys.fill(isa, &values, matrix.outputs(), precision);
-            } else {
-                keys.reset(hidden.rows(), matrix.outputs(), precision);
-                product.run(isa, &hidden, Target::Rows(&mut keys));
-            }
-            keys
-        });
+        let width = self.weight.inputs();
+        let (mut hidden, mut keys) = (Rows::new(), Rows::new());
+        hidden.fill(isa, rows, width, self.weight.precision());
+        let Some(matrix) = &self.key else {
+            keys.fill(isa, rows, width, precision);
+            return Tokens { keys, hidden };
+        };
+        let product = Product { matrix, bias: None, activation: Some(Activation::Tanh) };
+        if precision == Precision::Int8 {
+            let mut values = vec![0.0; hidden.rows() * matrix.outputs()];
+            product.run(isa, &hidden, Target::Values(&mut values));
+            keys.fill(isa, &values, matrix.outputs(), precision);
+        } else {
+            keys.reset(hidden.rows(), matrix.outputs(), precision);
+            product.run(isa, &hidden, Target::Rows(&mut keys));
+        }
         Tokens { keys, hidden }
     }
 
@@ -108,7 +115,7 @@ impl Numbers {
         let tokens = self.tokens(rows);
         for (number, labels) in labels.chunks(EVIDENCE_LABELS).enumerate() {
             // Packed again the weights are what they were, so that scores have the same bits.
-            let scores = some(&self.queries, labels, tokens.keys())?;
+            let scores = some(&self.queries, labels, &tokens.keys)?;
             let worth = some(&self.weight, labels, &tokens.hidden)?;
             for (block, spans) in spans.chunks(BLOCK_TOKENS).enumerate() {
                 for (column, &label) in labels.iter().enumerate() {
