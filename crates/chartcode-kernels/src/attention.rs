@@ -70,9 +70,10 @@ impl Attention {
         assert!(apart(windows), "windows that share no row");
         let out = Out::new(target, qkv.rows(), width);
         (0..windows.len() * self.heads).into_par_iter().for_each(|number| {
-            let (window, head) = (windows[number / self.heads], number % self.heads);
+            let window = windows[number / self.heads];
+            let number = number % self.heads;
             SCRATCH.with_borrow_mut(|scratch| {
-                isa.run(Head { size: self.head_size, head, width, qkv, window, out, scratch });
+                isa.run(Head { size: self.head_size, number, width, qkv, window, out, scratch });
             });
         });
     }
@@ -85,7 +86,7 @@ fn apart(windows: &[WindowRows]) -> bool {
 
 struct Head<'a> {
     size: usize,
-    head: usize,
+    number: usize,
     width: usize,
     qkv: &'a Rows,
     window: WindowRows,
@@ -146,7 +147,8 @@ impl Head<'_> {
     /// The words of the query (part 0), key (1) or value (2) of a window's rows.
     fn words(&self, part: usize) -> RowWords<'_> {
         let rows = self.qkv.as_words();
-        let column = (part * self.width + self.head * self.size) / self.qkv.precision().per_word();
+        let column =
+            (part * self.width + self.number * self.size) / self.qkv.precision().per_word();
         RowWords { words: &rows.words[self.window.first * rows.stride + column..], ..rows }
     }
 
@@ -190,7 +192,7 @@ impl Head<'_> {
                 let row = results[r].as_chunks::<LANES>().0;
                 let factor = s.splat(1.0 / sums[r]);
                 let values = [s.mul(s.load(&row[0]), factor), s.mul(s.load(&row[1]), factor)];
-                let column = self.head * self.size + panel * PANEL;
+                let column = self.number * self.size + panel * PANEL;
                 let row = self.window.first + first + r;
                 // SAFETY: the head's columns of the window's rows are this task's; windows share
                 // no row and lie inside the target.

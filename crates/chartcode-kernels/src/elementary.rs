@@ -31,7 +31,7 @@ pub(crate) fn exp<S: Simd>(s: S, x: S::F) -> S::F {
 pub(crate) fn tanh<S: Simd>(s: S, x: S::F) -> S::F {
     // Where the exponential cancels, an odd polynomial takes over: Cephes' `tanhf` below 0.625.
     const NEAR: [f32; 5] =
-        [-5.704_988_7e-3, 2.063_908_9e-2, -5.373_971_5e-2, 1.333_144_3e-1, -3.333_327_3e-1];
+        [-5.704_988_7e-3, 2.063_909e-2, -5.373_971_5e-2, 1.333_144_3e-1, -3.333_327_3e-1];
     let square = s.mul(x, x);
     let mut series = s.splat(NEAR[0]);
     for coefficient in &NEAR[1..] {
@@ -164,7 +164,7 @@ mod tests {
         let width = (x - low) / f64::from(steps);
         let density = |t: f64| (-t * t / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
         let inner: f64 = (1..steps).map(|i| density(low + f64::from(i) * width)).sum();
-        let ends = (density(low) + density(x)) / 2.0;
+        let ends = f64::midpoint(density(low), density(x));
         // Euler and Maclaurin's first correction.
         (inner + ends) * width + width * width / 12.0 * x * density(x)
     }

@@ -108,9 +108,9 @@ impl Isa {
     /// Runs a kernel with these instructions.
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
-            // SAFETY (all): a `Kind` other than `Portable` is only made where the CPU says that
-            // it has every feature that the function is compiled for, see `x86` and `all`.
             #[cfg(target_arch = "x86_64")]
+            // SAFETY: a `Kind` other than `Portable` is only made where the CPU says that it has
+            // every feature that the function is compiled for, see `x86` and `all`.
             Kind::Avx512Bf16 => unsafe { avx512_bf16(kernel) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.

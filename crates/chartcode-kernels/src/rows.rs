@@ -16,7 +16,7 @@ const PIECE: usize = 32 * 1024;
 #[derive(Debug, Default)]
 pub struct Rows {
     words: Words,
-    rows: usize,
+    count: usize,
     width: usize,
     precision: Precision,
     /// What a byte of each row stands for, and which byte is zero; empty for floats.
@@ -33,7 +33,7 @@ impl Rows {
 
     /// Room for rows whose values [`Product`](crate::Product) or [`Rows::fill`] will write.
     pub fn reset(&mut self, rows: usize, width: usize, precision: Precision) {
-        (self.rows, self.width, self.precision) = (rows, width, precision);
+        (self.count, self.width, self.precision) = (rows, width, precision);
         self.words.resize(rows * self.stride());
         let bytes = if precision == Precision::Int8 { rows } else { 0 };
         self.scales.resize(bytes, 0.0);
@@ -69,7 +69,7 @@ impl Rows {
     /// Rows.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.rows
+        self.count
     }
 
     /// Values of a row.
@@ -120,9 +120,9 @@ impl Rows {
                     values.extend([word << 16, word & 0xffff_0000].map(f32::from_bits));
                 }
                 Precision::Int8 => {
-                    values.extend(word.to_le_bytes().map(|byte| {
-                        (i32::from(byte) - self.offsets[row]) as f32 * self.scales[row]
-                    }))
+                    let (scale, offset) = (self.scales[row], self.offsets[row]);
+                    let value = |byte| (i32::from(byte) - offset) as f32 * scale;
+                    values.extend(word.to_le_bytes().map(value));
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! Every kernel on every instruction set of this CPU against plain loops in f64.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up has failed")]
+
 /// Attention and label attention.
 mod attention;
 /// LayerNorm.

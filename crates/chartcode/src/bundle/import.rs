@@ -80,7 +80,7 @@ impl Import {
         let mut files = Files::of(&folder);
         let mut around = options.encoder.as_deref().map(Files::of);
         let has_config = around.as_ref().unwrap_or(&files).has(CONFIG);
-        let early = (!has_config).then(|| Checkpoint::read(&mut files, &name)).transpose()?;
+        let early = (!has_config).then(|| Checkpoint::read(&files, &name)).transpose()?;
         let config_files = around.as_mut().unwrap_or(&mut files);
         let config_bytes = match &early {
             None => config_files.read(CONFIG)?,
@@ -88,10 +88,10 @@ impl Import {
         };
         let config = Config::parse(&config_files.path(CONFIG), &config_bytes)?;
         let tokenizer = tokenizer(&files, around.as_ref(), &config)?;
-        let checkpoint = early.map_or_else(|| Checkpoint::read(&mut files, &name), Ok)?;
+        let checkpoint = early.map_or_else(|| Checkpoint::read(&files, &name), Ok)?;
         let layout = HeadLayout::detect(&checkpoint.weights, &config)?;
         let found = match &layout {
-            Some(_) => label_files::find(&mut files, options.labels.as_deref(), &config)?,
+            Some(_) => label_files::find(&files, options.labels.as_deref(), &config)?,
             None => None,
         };
         let mut findings = Findings::start(&checkpoint, &config, layout.as_ref());

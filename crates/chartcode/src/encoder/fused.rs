@@ -56,7 +56,7 @@ pub(super) struct Workspace {
 impl Workspaces {
     /// Lends a workspace.
     pub(super) fn with<T>(&self, run: impl FnOnce(&mut Workspace) -> T) -> T {
-        let mut own = self.free(|free| free.pop()).unwrap_or_default();
+        let mut own = self.free(Vec::pop).unwrap_or_default();
         let result = run(&mut own);
         self.free(|free| free.push(own));
         result

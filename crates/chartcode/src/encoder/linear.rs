@@ -79,7 +79,10 @@ impl Linear {
     /// `[n, in]` → `[n, out]`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match &self.map {
-            Map::Packed(..) => self.multiply(x, self.product_with(self.has_bias, None)),
+            Map::Packed(matrix, bias) => {
+                let bias = self.has_bias.then_some(bias.as_slice());
+                multiply(x, Product { matrix, bias, activation: None })
+            }
             Map::Transposed(_) if self.has_bias => self.product(x)?.broadcast_add(&self.bias),
             Map::Transposed(_) => self.product(x),
         }
@@ -88,42 +91,20 @@ impl Linear {
     /// The product alone, for callers that add the bias in a later pass.
     pub(crate) fn product(&self, x: &Tensor) -> Result<Tensor> {
         match &self.map {
-            Map::Packed(..) => self.multiply(x, self.product_with(false, None)),
+            Map::Packed(matrix, _) => multiply(x, Product { matrix, bias: None, activation: None }),
             Map::Transposed(transposed) => x.matmul(transposed),
         }
     }
 
     /// The packed product, if the map is on the CPU.
     pub(crate) fn kernel(&self, activation: Option<Activation>) -> Option<Product<'_>> {
-        self.product_with(self.has_bias, activation)
-    }
-
-    fn product_with(&self, bias: bool, activation: Option<Activation>) -> Option<Product<'_>> {
         match &self.map {
-            Map::Packed(matrix, values) => {
-                Some(Product { matrix, bias: bias.then_some(values.as_slice()), activation })
+            Map::Packed(matrix, bias) => {
+                let bias = self.has_bias.then_some(bias.as_slice());
+                Some(Product { matrix, bias, activation })
             }
             Map::Transposed(_) => None,
         }
-    }
-
-    fn multiply(&self, x: &Tensor, product: Option<Product<'_>>) -> Result<Tensor> {
-        let Some(product) = product else {
-            bail!("a product of packed weights");
-        };
-        let (isa, width) = (Isa::best(), product.matrix.inputs());
-        let (count, found) = x.dims2()?;
-        if found != width {
-            bail!("{found} values a row for a map from {width}");
-        }
-        let mut rows = Rows::new();
-        with_values(&x.contiguous()?, |values| {
-            rows.fill(isa, values, width, product.matrix.precision());
-            Ok(())
-        })?;
-        let mut out = vec![0.0; count * product.matrix.outputs()];
-        product.run(isa, &rows, Target::Values(&mut out));
-        Tensor::from_vec(out, (count, product.matrix.outputs()), x.device())
     }
 
     /// The same map to some of the outputs only, in f32.
@@ -144,6 +125,22 @@ impl Linear {
     pub(crate) fn bias(&self) -> &Tensor {
         &self.bias
     }
+}
+
+fn multiply(x: &Tensor, product: Product<'_>) -> Result<Tensor> {
+    let (isa, width) = (Isa::best(), product.matrix.inputs());
+    let (count, found) = x.dims2()?;
+    if found != width {
+        bail!("{found} values a row for a map from {width}");
+    }
+    let mut rows = Rows::new();
+    with_values(&x.contiguous()?, |values| {
+        rows.fill(isa, values, width, product.matrix.precision());
+        Ok(())
+    })?;
+    let mut out = vec![0.0; count * product.matrix.outputs()];
+    product.run(isa, &rows, Target::Values(&mut out));
+    Tensor::from_vec(out, (count, product.matrix.outputs()), x.device())
 }
 
 /// Reads a contiguous f32 tensor on the CPU without copying it.

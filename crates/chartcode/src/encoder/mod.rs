@@ -117,13 +117,12 @@ impl Encoder {
         config: Config,
         (device, precision): (&Device, Precision),
     ) -> Result<Self> {
-        let body = match config.word_kind() {
-            Some(kind) => Body::Words(Box::new(WordEncoder::load(weights, &config, kind, device)?)),
-            None => {
-                let keys = Keys::detect(weights, &config);
-                let parts = Parts { weights, keys: &keys, config: &config, device, precision };
-                Body::Transformer(Box::new(Transformer::load(&parts)?))
-            }
+        let body = if let Some(kind) = config.word_kind() {
+            Body::Words(Box::new(WordEncoder::load(weights, &config, kind, device)?))
+        } else {
+            let keys = Keys::detect(weights, &config);
+            let parts = Parts { weights, keys: &keys, config: &config, device, precision };
+            Body::Transformer(Box::new(Transformer::load(&parts)?))
         };
         Ok(Self { config, body })
     }

@@ -96,9 +96,10 @@ impl Transformer {
     /// Embeddings and some steps of the schedule, from its beginning.
     fn run(&self, windows: &[Input<'_>], steps: &[usize]) -> candle_core::Result<Tensor> {
         if self.convolution.is_none()
-            && let Some(layers) = steps.iter().map(|&step| self.layers[step].fused()).collect()
+            && let Some(layers) =
+                steps.iter().map(|&step| self.layers[step].fused()).collect::<Option<Vec<_>>>()
         {
-            return self.run_fused(windows, layers);
+            return self.run_fused(windows, &layers);
         }
         let rows: usize = windows.iter().map(|window| window.ids.len()).sum();
         let filler = vec![0; LEAST_ROWS.saturating_sub(rows)];
@@ -122,12 +123,12 @@ impl Transformer {
     fn run_fused(
         &self,
         windows: &[Input<'_>],
-        layers: Vec<FusedLayer<'_>>,
+        layers: &[FusedLayer<'_>],
     ) -> candle_core::Result<Tensor> {
         let embedded = self.embeddings.forward(windows, &self.device)?;
         let shape = embedded.dims2()?;
         let hidden = with_values(&embedded.contiguous()?, |values| Ok(values.to_vec()))?;
-        let hidden = self.workspaces.with(|workspace| workspace.run(hidden, windows, &layers));
+        let hidden = self.workspaces.with(|workspace| workspace.run(hidden, windows, layers));
         Tensor::from_vec(hidden, shape, &self.device)
     }
 }

@@ -54,7 +54,7 @@ pub(super) enum Attention {
     /// Queries times keys, with positions rotated into them, added to them, or none.
     DotProduct(DotProduct),
     /// Longformer: as above within reach, and a first token that sees and is seen by all.
-    Global(DotProduct, GlobalToken),
+    Global(DotProduct, Box<GlobalToken>),
     /// DeBERTa.
     Disentangled(DisentangledAttention),
 }
@@ -71,7 +71,7 @@ impl Attention {
             }
             (AttentionKind::Sliding { .. }, _) => Ok(Self::Global(
                 DotProduct::load(parts, index, tables)?,
-                GlobalToken::load(parts, index)?,
+                Box::new(GlobalToken::load(parts, index)?),
             )),
             _ => DotProduct::load(parts, index, tables).map(Self::DotProduct),
         }

@@ -45,7 +45,7 @@ impl LabelAttention {
         let weight = weights.tensor(&key("third", "weight"), &[labels, width], device)?;
         let bias = weights.vector(&key("third", "bias"), &[labels])?;
         let numbers = Numbers::new(Some(&first), &queries, &weight, bias, precision);
-        Ok(Self { kind: Kind::Numbers(numbers.stage("loading weights")?), width })
+        Ok(Self { kind: Kind::Numbers(Box::new(numbers.stage("loading weights")?)), width })
     }
 
     /// CAML's head (Mullenbach et al. 2018): `α = softmax(X Uᵀ)`, `logit_l = W_l · Σ α x + b_l`.
@@ -65,7 +65,7 @@ impl LabelAttention {
             .map(|name| weights.tensor(&format!("{name}.weight"), &[labels, width], device));
         let bias = weights.vector(&format!("{}.bias", names[1]), &[labels])?;
         let numbers = Numbers::new(None, &queries?, &weight?, bias, precision);
-        Ok(Self { kind: Kind::Numbers(numbers.stage("loading weights")?), width })
+        Ok(Self { kind: Kind::Numbers(Box::new(numbers.stage("loading weights")?)), width })
     }
 
     /// PLM-CA's head (Edin et al. 2024): `K = X Wkᵀ`, `V = X Wvᵀ + b`,

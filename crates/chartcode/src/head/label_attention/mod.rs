@@ -37,7 +37,7 @@ pub(crate) struct LabelAttention {
 /// What a token's value is.
 #[derive(Debug)]
 enum Kind {
-    Numbers(Numbers),
+    Numbers(Box<Numbers>),
     Vectors(Box<Cross>),
 }
 
