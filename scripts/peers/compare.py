@@ -34,6 +34,10 @@ PEERS = [
 ]  # fmt: skip
 
 
+class Failed(Exception):
+    """A command that did not succeed."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="a scratch folder")
@@ -73,12 +77,18 @@ def compare(workload: str, arguments: argparse.Namespace) -> dict:
     engines = [engine for engine in arguments.engines if workload != "head-75k" or not engine.startswith(("onnx", "open"))]
     found = {engine: {"seconds": [], "peak_rss_mib": 0.0} for engine in engines}
     for turn in range(arguments.rounds):
-        for engine in engines:
+        for engine in list(engines):
             print(f"{workload}: round {turn + 1} of {arguments.rounds}, {engine}", file=sys.stderr, flush=True)
-            if engine.startswith("chartcode"):
-                run = ours(workload, engine, bundle, arguments)
-            else:
-                run = worker(workload, engine, arguments)
+            try:
+                run = ours(workload, engine, bundle, arguments) if engine in OURS else worker(workload, engine, arguments)
+            except Failed as error:
+                if engine in OURS:
+                    raise
+                # A peer that cannot run a model is told of, and the others go on.
+                print(f"{engine} failed: {error}", file=sys.stderr)
+                engines.remove(engine)
+                del found[engine]
+                continue
             found[engine]["seconds"] += run["seconds"]
             found[engine]["peak_rss_mib"] = max(found[engine]["peak_rss_mib"], run["peak_rss_mib"])
     if workload != "default":
@@ -126,7 +136,7 @@ def output(command: list) -> str:
     """What a command prints; its errors are shown where it fails."""
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.exit(f"{' '.join(map(str, command))}\n{done.stderr[-4000:]}")
+        raise Failed(f"{' '.join(map(str, command))}\n{done.stderr[-2000:]}")
     return done.stdout
 
 
@@ -146,4 +156,7 @@ def table(workload: str, found: dict, arguments: argparse.Namespace) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Failed as error:
+        sys.exit(str(error))
