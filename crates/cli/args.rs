@@ -91,6 +91,12 @@ pub(crate) struct CodeArgs {
     #[arg(short = 't', long, value_name = "P")]
     pub(crate) threshold: Option<f64>,
 
+    /// Rule out, by bounds, codes that cannot be reported before their logits are computed. The
+    /// reports stay the same; it pays with large vocabularies, and is there for heads of the LAAT
+    /// and CAML kind.
+    #[arg(long)]
+    pub(crate) prune: bool,
+
     /// By what the passages that support a code are chosen. Attention and contribution differ for
     /// heads in which labels attend to tokens (PLM-ICD and its successors).
     #[arg(short, long, value_enum, default_value_t = Evidence::Contribution, value_name = "KIND")]
@@ -286,12 +292,22 @@ pub(crate) struct PrecisionsArgs {
 Examples:
   chartcode bench notes/*.txt                        seconds, tokens and charts a second
   chartcode bench --precision int8 charts.jsonl      in another precision
+  chartcode bench --prune --top 50 note.txt          the 50 best codes alone, by bounds
   chartcode bench --threads 1 --format json note.txt for programs")]
 pub(crate) struct BenchArgs {
     #[command(flatten)]
     pub(crate) charts: ChartArgs,
     #[command(flatten)]
     pub(crate) engine: EngineArgs,
+
+    /// Time reports without evidence, codes ruled out by bounds, in place of all logits; and say
+    /// what share of the labels was skipped.
+    #[arg(long)]
+    pub(crate) prune: bool,
+
+    /// With --prune: the K most probable codes of each chart, not those above the thresholds.
+    #[arg(short = 'k', long, value_name = "K", requires = "prune", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) top: Option<u32>,
 
     /// How often all charts are coded and timed.
     #[arg(short, long, value_name = "N", default_value = "5")]

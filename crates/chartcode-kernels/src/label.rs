@@ -32,6 +32,8 @@ pub struct LabelAttention<'a> {
 #[derive(Clone, Debug)]
 pub struct LabelSums {
     panels: Vec<PanelSums>,
+    /// Σ e^(score − highest) · value², where it is wanted.
+    squares: Vec<[f32; PANEL]>,
     labels: usize,
 }
 
@@ -54,7 +56,27 @@ impl LabelSums {
             sum: [0.0; PANEL],
             weighted: [0.0; PANEL],
         };
-        Self { panels: vec![start; labels.div_ceil(PANEL)], labels }
+        Self { panels: vec![start; labels.div_ceil(PANEL)], squares: Vec::new(), labels }
+    }
+
+    /// As [`LabelSums::new`], with the sums of squares that [`LabelSums::deviations`] takes.
+    pub(crate) fn with_squares(labels: usize) -> Self {
+        let squares = vec![[0.0; PANEL]; labels.div_ceil(PANEL)];
+        Self { squares, ..Self::new(labels) }
+    }
+
+    /// The weighted standard deviation of each label's values, and the root of their weighted mean
+    /// square.
+    pub(crate) fn deviations(&self) -> impl Iterator<Item = (f32, f32)> {
+        let of_panel = |(panel, squares): (&PanelSums, &[f32; PANEL])| {
+            let (panel, squares) = (panel.clone(), *squares);
+            (0..PANEL).map(move |at| {
+                let mean = panel.weighted[at] / panel.sum[at];
+                let square = squares[at] / panel.sum[at];
+                ((square - mean * mean).max(0.0).sqrt(), square.sqrt())
+            })
+        };
+        self.panels.iter().zip(&self.squares).flat_map(of_panel).take(self.labels)
     }
 
     /// The weighted mean of each label's values; NaN before the first token.
@@ -91,9 +113,18 @@ impl LabelAttention<'_> {
         }
         let share = sums.panels.len().div_ceil(rayon::current_num_threads()).max(1);
         let task = share.div_ceil(share.div_ceil(TASK_PANELS));
-        sums.panels.par_chunks_mut(task).enumerate().for_each(|(number, panels)| {
-            isa.run(Task { head: *self, keys, hidden, first: number * task, panels });
-        });
+        let run = |number: usize, panels, squares| {
+            isa.run(Task { head: *self, keys, hidden, first: number * task, panels, squares });
+        };
+        let panels = sums.panels.par_chunks_mut(task).enumerate();
+        if sums.squares.is_empty() {
+            panels.for_each(|(number, panels)| run(number, panels, &mut []));
+        } else {
+            let squares = sums.squares.par_chunks_mut(task);
+            panels
+                .zip(squares)
+                .for_each(|((number, panels), squares)| run(number, panels, squares));
+        }
     }
 }
 
@@ -104,6 +135,8 @@ struct Task<'a> {
     /// The first panel.
     first: usize,
     panels: &'a mut [PanelSums],
+    /// As many, or none.
+    squares: &'a mut [[f32; PANEL]],
 }
 
 /// Scores or values of a block of tokens and a panel of labels.
@@ -157,7 +190,11 @@ impl Task<'_> {
                     first,
                     &mut values[..count],
                 );
-                update(s, sums, &scores[..count], &values[..count]);
+                let (scores, values) = (&scores[..count], &values[..count]);
+                match self.squares.get_mut(at) {
+                    Some(squares) => update::<S, true>(s, (sums, squares), scores, values),
+                    None => update::<S, false>(s, (sums, &mut [0.0; PANEL]), scores, values),
+                }
             }
             first += count;
         }
@@ -200,9 +237,14 @@ fn multiply<S: Simd, D: Dot>(
     }
 }
 
-/// Takes a block into the running softmax.
+/// Takes a block into the running softmax, and into the sums of squares.
 #[inline(always)]
-fn update<S: Simd>(s: S, sums: &mut PanelSums, scores: &[[f32; PANEL]], values: &[[f32; PANEL]]) {
+fn update<S: Simd, const SQUARES: bool>(
+    s: S,
+    (sums, squares): (&mut PanelSums, &mut [f32; PANEL]),
+    scores: &[[f32; PANEL]],
+    values: &[[f32; PANEL]],
+) {
     for v in 0..2 {
         let highest = &mut sums.highest.as_chunks_mut::<LANES>().0[v];
         let before = s.load(highest);
@@ -212,17 +254,26 @@ fn update<S: Simd>(s: S, sums: &mut PanelSums, scores: &[[f32; PANEL]], values: 
         }
         s.store(now, highest);
         let shrink = exp(s, s.sub(before, now));
-        let (sum, weighted) = (
+        let (sum, weighted, squares) = (
             &mut sums.sum.as_chunks_mut::<LANES>().0[v],
             &mut sums.weighted.as_chunks_mut::<LANES>().0[v],
+            &mut squares.as_chunks_mut::<LANES>().0[v],
         );
         let (mut total, mut mean) = (s.mul(s.load(sum), shrink), s.mul(s.load(weighted), shrink));
+        let mut square = s.mul(s.load(squares), shrink);
         for (row, value) in scores.iter().zip(values) {
             let weight = exp(s, s.sub(s.load(&row.as_chunks::<LANES>().0[v]), now));
+            let value = s.load(&value.as_chunks::<LANES>().0[v]);
             total = s.add(total, weight);
-            mean = s.mul_add(weight, s.load(&value.as_chunks::<LANES>().0[v]), mean);
+            mean = s.mul_add(weight, value, mean);
+            if SQUARES {
+                square = s.mul_add(s.mul(weight, value), value, square);
+            }
         }
         s.store(total, sum);
         s.store(mean, weighted);
+        if SQUARES {
+            s.store(square, squares);
+        }
     }
 }

@@ -118,6 +118,95 @@ impl Matrix {
         Some((scales, &self.sums.as_chunks::<PANEL>().0[panel]))
     }
 
+    /// Some of the outputs, in the order given, each with the very words that it has here.
+    ///
+    /// # Panics
+    /// Where there is no such output.
+    #[must_use]
+    pub fn select(&self, outputs: &[usize]) -> Self {
+        let (panels, depth) = (outputs.len().div_ceil(PANEL), self.depth());
+        let mut words = Words::zeros(panels * depth * PANEL);
+        let chosen = words[..panels * depth * PANEL].par_chunks_mut((depth * PANEL).max(1));
+        chosen.zip(outputs.par_chunks(PANEL)).for_each(|(words, outputs)| {
+            let from: Vec<&[u32]> =
+                outputs.iter().map(|&at| &self.panel(at / PANEL)[at % PANEL..]).collect();
+            for (at, words) in words.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
+                for (word, from) in words.iter_mut().zip(&from) {
+                    *word = from[at * PANEL];
+                }
+            }
+        });
+        let padded = if self.scales.is_empty() { 0 } else { panels * PANEL };
+        let mut scales: Vec<f32> =
+            outputs.iter().filter_map(|&at| self.scales.get(at).copied()).collect();
+        let mut sums: Vec<i32> =
+            outputs.iter().filter_map(|&at| self.sums.get(at).copied()).collect();
+        scales.resize(padded, 0.0);
+        sums.resize(padded, 0);
+        Self { words, outputs: outputs.len(), scales, sums, ..*self }
+    }
+
+    /// The same weights rounded to bf16, and for each output the length of what rounding left out.
+    ///
+    /// # Panics
+    /// Where they are not f32.
+    pub(crate) fn rounded(&self) -> (Self, Vec<f32>) {
+        assert_eq!(self.precision, Precision::F32, "the precision of the weights");
+        let (panels, depth) = (self.panels(), self.inputs.div_ceil(2));
+        let mut words = Words::zeros(panels * depth * PANEL);
+        let mut lost = vec![0.0; panels * PANEL];
+        let tasks = words[..panels * depth * PANEL].par_chunks_mut((depth * PANEL).max(1));
+        tasks.zip(lost.par_chunks_mut(PANEL)).enumerate().for_each(|(panel, (words, lost))| {
+            let rows = self.panel(panel).as_chunks::<PANEL>().0;
+            for (words, pair) in words.as_chunks_mut::<PANEL>().0.iter_mut().zip(rows.chunks(2)) {
+                for (place, row) in pair.iter().enumerate() {
+                    for ((word, &bits), lost) in words.iter_mut().zip(row).zip(lost.iter_mut()) {
+                        let half = u32::from(bf16(f32::from_bits(bits)));
+                        *word |= half << (16 * place);
+                        let left = f32::from_bits(bits) - f32::from_bits(half << 16);
+                        *lost += left * left;
+                    }
+                }
+            }
+            lost.iter_mut().for_each(|lost| *lost = lost.sqrt());
+        });
+        lost.truncate(self.outputs);
+        let (scales, sums) = (Vec::new(), Vec::new());
+        (Self { words, precision: Precision::Bf16, scales, sums, ..*self }, lost)
+    }
+
+    /// The length of each output's weights as they are multiplied.
+    #[must_use]
+    pub fn lengths(&self) -> Vec<f32> {
+        let mut lengths = vec![0.0_f32; self.panels() * PANEL];
+        lengths.par_chunks_mut(PANEL).enumerate().for_each(|(panel, lengths)| {
+            for row in self.panel(panel).as_chunks::<PANEL>().0 {
+                for (length, &word) in lengths.iter_mut().zip(row) {
+                    *length += self.square(word);
+                }
+            }
+            lengths.iter_mut().for_each(|length| *length = length.sqrt());
+        });
+        lengths.truncate(self.outputs);
+        lengths.iter_mut().zip(&self.scales).for_each(|(length, scale)| *length *= scale);
+        lengths
+    }
+
+    /// The sum of the squares of a word's numbers, of bytes without their scale.
+    #[inline(always)]
+    fn square(&self, word: u32) -> f32 {
+        let square = |x: f32| x * x;
+        match self.precision {
+            Precision::F32 => square(f32::from_bits(word)),
+            Precision::Bf16 => {
+                square(f32::from_bits(word << 16)) + square(f32::from_bits(word & 0xffff_0000))
+            }
+            Precision::Int8 => {
+                word.to_le_bytes().map(|byte| square(f32::from(byte.cast_signed()))).iter().sum()
+            }
+        }
+    }
+
     /// One output's weights as they are multiplied, rounding and all.
     #[must_use]
     pub fn row(&self, output: usize) -> Vec<f32> {

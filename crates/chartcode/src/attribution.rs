@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::chart::Chart;
-use crate::engine::{Engine, Scored, segments};
+use crate::engine::{Engine, Needs, Scored, segments};
 use crate::error::Result;
 use crate::head::{State, TokenShare};
 use crate::prepare::Prepared;
@@ -32,7 +32,7 @@ pub(crate) fn token_support(
     label: usize,
 ) -> Result<Option<Vec<TokenSupport>>> {
     engine.check_label(label)?;
-    engine.answer(chart, |engine, _, prepared, scored| {
+    engine.answer(chart, Needs::All, |engine, _, prepared, scored| {
         if matches!(scored.state, State::Description(_) | State::Linear(_)) {
             return Ok(None);
         }

@@ -56,7 +56,7 @@ impl<I: Iterator<Item = Chart>, T: Send> Iterator for CodeBatch<'_, I, T> {
             let answers = self.engine.answer_group(&group, self.answer);
             self.ready.extend(group.into_iter().zip(answers));
             self.ready.extend(long.map(|chart| {
-                let answer = self.engine.answer(&chart, self.answer);
+                let answer = self.engine.answer_one(&chart, self.answer);
                 (chart, answer)
             }));
         }

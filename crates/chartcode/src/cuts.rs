@@ -51,9 +51,14 @@ impl Cuts {
         self.each.get(label).copied().unwrap_or(self.common)
     }
 
+    /// From which logit on a label is suggested; infinite where none is high enough.
+    pub(crate) fn review(&self, label: usize) -> f32 {
+        self.of(label).review
+    }
+
     /// Whether a label of this logit is suggested.
     pub(crate) fn suggests(&self, label: usize, logit: f32) -> bool {
-        logit >= self.of(label).review
+        logit >= self.review(label)
     }
 
     /// What is to happen with a label of this logit.

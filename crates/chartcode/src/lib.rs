@@ -69,7 +69,7 @@ pub use cutter::{ChartCutter, ChartWindows};
 pub use decide::{Decision, Thresholds};
 pub use embedding::{Embedding, WindowEmbedding};
 pub use encoder::{Activation, Config, Encoder, EncoderTensor, Family};
-pub use engine::{Engine, StageSeconds};
+pub use engine::{Engine, PrunedLabels, StageSeconds};
 pub use error::{Error, Result};
 pub use evidence::{Evidence, Quote};
 pub use explain::Explanation;

@@ -25,6 +25,11 @@ pub struct Options {
     pub top: Option<usize>,
     /// By what passages are chosen.
     pub evidence: EvidenceKind,
+    /// Whether heads of the LAAT and CAML kind rule out, by bounds on their logits, labels that
+    /// cannot be in a report before they compute them. Reports are the same to the last bit; calls
+    /// that give all logits compute all. It takes memory for a copy of the head in bf16, and pays
+    /// where there are many labels.
+    pub prune: bool,
 }
 
 /// By what the passages that support a code are chosen and ordered.
@@ -83,6 +88,13 @@ impl Options {
     #[must_use]
     pub fn evidence(mut self, evidence: EvidenceKind) -> Self {
         self.evidence = evidence;
+        self
+    }
+
+    /// Sets whether labels that cannot be in a report are ruled out.
+    #[must_use]
+    pub fn prune(mut self, prune: bool) -> Self {
+        self.prune = prune;
         self
     }
 

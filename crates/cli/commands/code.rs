@@ -18,6 +18,7 @@ pub(crate) fn run(args: &CodeArgs) -> anyhow::Result<Failures> {
         .options()
         .threshold(args.threshold)
         .top(args.top.map(|top| top as usize))
+        .prune(args.prune)
         .evidence(args.evidence.into());
     let engine = load(&args.engine, options)?;
     engine.require_head()?;

@@ -1,13 +1,16 @@
 //! The route as one object: load a bundle once, code any number of charts.
 
+mod pruned;
 mod scoring;
 
 use std::path::Path;
 
 use chartcode_kernels::Precision;
-use scoring::ALL_LOGITS;
+pub use pruned::PrunedLabels;
+use pruned::Totals;
 pub use scoring::StageSeconds;
-pub(crate) use scoring::{Answer, Scored, segments};
+use scoring::{ALL_LOGITS, REPORT};
+pub(crate) use scoring::{Answer, Needs, Scored, segments};
 
 use crate::attribution::{self, TokenSupport};
 use crate::bundle::{Bundle, Labels, Manifest};
@@ -38,6 +41,9 @@ pub struct Engine {
     cuts: Cuts,
     top: Option<usize>,
     evidence: EvidenceKind,
+    /// Whether labels that cannot be in a report are ruled out before they are computed.
+    prune: bool,
+    pruned: Totals,
     stamp: Stamp,
     path: std::path::PathBuf,
     threads: rayon::ThreadPool,
@@ -72,6 +78,8 @@ impl Engine {
             stamp: setup::stamp(&bundle, thresholds, options),
             top: options.top,
             evidence: options.evidence,
+            prune: options.prune,
+            pruned: Totals::default(),
             path: bundle.path().to_owned(),
             manifest: bundle.manifest,
             labels: bundle.labels,
@@ -120,7 +128,7 @@ impl Engine {
     /// [`Error::NoHead`] where the bundle is an encoder only, [`Error::NoTokens`],
     /// [`Error::NotFiniteLogit`], [`Error::Tensor`].
     pub fn code(&self, chart: &Chart) -> Result<Report> {
-        self.answer(chart, Self::report)
+        self.answer(chart, Needs::Reported, Self::report)
     }
 
     /// Codes a stream of charts in bounded memory, in their order. A chart that fails does not
@@ -129,7 +137,7 @@ impl Engine {
         &self,
         charts: I,
     ) -> CodeBatch<'_, I::IntoIter> {
-        CodeBatch::new(self, charts.into_iter(), Self::report)
+        CodeBatch::new(self, charts.into_iter(), REPORT)
     }
 
     /// One logit a label, in the order of [`Engine::labels`].
@@ -137,7 +145,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::code`].
     pub fn logits(&self, chart: &Chart) -> Result<Vec<f32>> {
-        self.answer(chart, ALL_LOGITS)
+        self.answer(chart, Needs::All, |_, _, _, scored| Ok(scored.logits.clone()))
     }
 
     /// The logits of a stream of charts, as [`Engine::code_batch`] codes them: in bounded memory,
@@ -155,7 +163,7 @@ impl Engine {
     /// As [`Engine::code`]; [`Error::Option`] where there is no such label.
     pub fn explain(&self, chart: &Chart, labels: &[usize]) -> Result<Explanation> {
         labels.iter().try_for_each(|&label| self.check_label(label))?;
-        self.answer(chart, |engine, chart, prepared, scored| {
+        self.answer(chart, Needs::All, |engine, chart, prepared, scored| {
             let evidence = explain::evidence(engine, chart, prepared, scored, labels)?;
             Ok(Explanation { logits: scored.logits.clone(), evidence })
         })
@@ -183,6 +191,13 @@ impl Engine {
     #[must_use]
     pub fn precision(&self) -> Precision {
         self.stamp.precision
+    }
+
+    /// How many labels bounds have ruled out so far, of all charts together; nothing where no label
+    /// was to be ruled out, or none could be: see [`Options::prune`].
+    #[must_use]
+    pub fn pruned(&self) -> Option<PrunedLabels> {
+        self.pruned.get()
     }
 
     /// Computes a chart's logits with all threads and says where the time went.

@@ -9,8 +9,9 @@ use crate::batch::{self, Window};
 use crate::chart::Chart;
 use crate::encoder::Input;
 use crate::error::{Error, Result};
-use crate::head::{Head, State, WindowFeatures};
+use crate::head::{Head, State, Wanted, WindowFeatures};
 use crate::prepare::Prepared;
+use crate::report::Report;
 
 /// Tokens that one thread encodes at a time. More would not make the products faster, only
 /// push their operands out of the cache.
@@ -44,23 +45,68 @@ pub(crate) struct Scored {
 }
 
 /// What is made of a chart that was scored.
-pub(crate) type Answer<T> = fn(&Engine, &Chart, &Prepared, &Scored) -> Result<T>;
+#[derive(Debug)]
+pub(crate) struct Answer<T> {
+    /// Which logits it needs.
+    needs: Needs,
+    make: fn(&Engine, &Chart, &Prepared, &Scored) -> Result<T>,
+}
+
+/// Which logits an answer needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// Those of every label.
+    All,
+    /// Those of the labels that a report is about.
+    Reported,
+}
+
+impl<T> Clone for Answer<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Answer<T> {}
 
 /// Its logits and nothing else.
-pub(super) const ALL_LOGITS: Answer<Vec<f32>> = |_, _, _, scored| Ok(scored.logits.clone());
+pub(super) const ALL_LOGITS: Answer<Vec<f32>> =
+    Answer { needs: Needs::All, make: |_, _, _, scored| Ok(scored.logits.clone()) };
+
+/// Its report.
+pub(super) const REPORT: Answer<Report> = Answer { needs: Needs::Reported, make: Engine::report };
 
 impl Engine {
     /// Steps 4 to 6 for one chart.
-    pub(crate) fn score(&self, chart: &Chart, prepared: &Prepared) -> Result<Scored> {
+    fn score(&self, chart: &Chart, prepared: &Prepared, needs: Needs) -> Result<Scored> {
         let head = self.head()?;
         let mut state = head.start(prepared.read(chart.text()));
         let mut features = Vec::new();
         for segment in segments(&prepared.windows) {
             features = self.segment_features(head, segment)?;
+            if features.len() == prepared.windows.len()
+                && let Some(found) = self.find(head, &features, needs)
+            {
+                state = found;
+                break;
+            }
             head.absorb(&mut state, &features)?;
         }
         let is_whole = features.len() == prepared.windows.len();
         self.finish(chart, head, state, is_whole.then_some(features))
+    }
+
+    /// The state of a whole chart without the labels that a report does not need, where such are
+    /// to be ruled out and can be.
+    fn find(&self, head: &Head, features: &[WindowFeatures], needs: Needs) -> Option<State> {
+        if !self.prune || needs == Needs::All {
+            return None;
+        }
+        let cut = |label: usize| self.cuts.review(label);
+        let wanted = self.top.map_or(Wanted::AtLeast(&cut), Wanted::Best);
+        let (state, counted) = head.find(features, wanted)?;
+        self.pruned.add(counted);
+        Some(state)
     }
 
     /// As [`Engine::score`], with the seconds that each stage took.
@@ -79,7 +125,12 @@ impl Engine {
         for segment in segments(&prepared.windows) {
             let features = self.segment_features(head, segment)?;
             lap(&mut seconds.encode);
-            head.absorb(&mut state, &features)?;
+            let is_whole = features.len() == prepared.windows.len();
+            let found = if is_whole { self.find(head, &features, Needs::Reported) } else { None };
+            match found {
+                Some(found) => state = found,
+                None => head.absorb(&mut state, &features)?,
+            }
             lap(&mut seconds.head);
         }
         self.finish(chart, head, state, None)?;
@@ -91,12 +142,18 @@ impl Engine {
     pub(crate) fn answer<T: Send>(
         &self,
         chart: &Chart,
+        needs: Needs,
         answer: impl FnOnce(&Self, &Chart, &Prepared, &Scored) -> Result<T> + Send,
     ) -> Result<T> {
         self.threads.install(|| {
             let prepared = self.prepare(chart)?;
-            answer(self, chart, &prepared, &self.score(chart, &prepared)?)
+            answer(self, chart, &prepared, &self.score(chart, &prepared, needs)?)
         })
+    }
+
+    /// As [`Engine::answer`].
+    pub(crate) fn answer_one<T: Send>(&self, chart: &Chart, answer: Answer<T>) -> Result<T> {
+        self.answer(chart, answer.needs, answer.make)
     }
 
     /// The answers of several charts at once: their windows share batches.
@@ -112,15 +169,15 @@ impl Engine {
                 prepared.iter().flatten().flat_map(|prepared| &prepared.windows).collect();
             let Ok(features) = self.head().and_then(|head| self.features(head, &windows)) else {
                 // Of one chart's failure the others must not suffer: each is tried alone.
-                return charts.iter().map(|chart| self.answer(chart, answer)).collect();
+                return charts.iter().map(|chart| self.answer_one(chart, answer)).collect();
             };
             let mut rest = features.into_iter();
             let mut answers = Vec::with_capacity(charts.len());
             for (chart, prepared) in charts.iter().zip(prepared) {
                 answers.push(prepared.and_then(|prepared| {
                     let own = rest.by_ref().take(prepared.windows.len()).collect();
-                    let scored = self.score_features(chart, &prepared, own)?;
-                    answer(self, chart, &prepared, &scored)
+                    let scored = self.score_features(chart, (&prepared, own), answer.needs)?;
+                    (answer.make)(self, chart, &prepared, &scored)
                 }));
             }
             answers
@@ -131,10 +188,15 @@ impl Engine {
     fn score_features(
         &self,
         chart: &Chart,
-        prepared: &Prepared,
-        features: Vec<WindowFeatures>,
+        (prepared, features): (&Prepared, Vec<WindowFeatures>),
+        needs: Needs,
     ) -> Result<Scored> {
         let head = self.head()?;
+        if segments(&prepared.windows).nth(1).is_none()
+            && let Some(state) = self.find(head, &features, needs)
+        {
+            return self.finish(chart, head, state, Some(features));
+        }
         let mut state = head.start(prepared.read(chart.text()));
         let mut rest = features.as_slice();
         for segment in segments(&prepared.windows) {
@@ -205,7 +267,9 @@ impl Engine {
         features: Option<Vec<WindowFeatures>>,
     ) -> Result<Scored> {
         let logits = head.logits(&state)?;
-        match logits.iter().position(|logit| !logit.is_finite()) {
+        // Those of labels that were left out are −∞.
+        let is_wrong = |(label, logit): (usize, &f32)| !logit.is_finite() && state.has(label);
+        match logits.iter().enumerate().position(is_wrong) {
             None => Ok(Scored { logits, state, features }),
             Some(label) => Err(Error::NotFiniteLogit {
                 id: chart.id().to_owned(),

@@ -35,6 +35,7 @@ use crate::error::Result;
 use crate::span::Span;
 use crate::tokens::Tokens;
 use description::{Constants, DescriptionHead, DescriptionState};
+pub(crate) use label_attention::{Counted, Wanted};
 use label_attention::{LabelAttention, LabelState, Sizes};
 pub(crate) use pooled::PooledLayout;
 use pooled::{PooledHead, PooledState};
@@ -66,6 +67,16 @@ pub(crate) enum State {
     Pooled(PooledState),
     Label(LabelState),
     Linear(LinearState),
+}
+
+impl State {
+    /// Whether a label was computed, and not left out.
+    pub(crate) fn has(&self, label: usize) -> bool {
+        match self {
+            Self::Label(state) => state.has(label),
+            Self::Description(_) | Self::Pooled(_) | Self::Linear(_) => true,
+        }
+    }
 }
 
 /// A passage that supports a label.
@@ -218,7 +229,18 @@ impl Head {
         }
     }
 
-    /// One logit a label.
+    /// The state of a whole chart in which labels that cannot be among the `wanted` are left out;
+    /// nothing from a head that has no bounds for its labels.
+    pub(crate) fn find(
+        &self,
+        windows: &[WindowFeatures],
+        wanted: Wanted<'_>,
+    ) -> Option<(State, Counted)> {
+        let Self::Label(head) = self else { return None };
+        head.find(windows, wanted).map(|(state, counted)| (State::Label(state), counted))
+    }
+
+    /// One logit a label, −∞ for those left out.
     ///
     /// # Errors
     /// [`crate::Error::Tensor`].

@@ -1,5 +1,7 @@
 //! Builds label-attention heads from the keys of the published implementations.
 
+use std::sync::OnceLock;
+
 use candle_core::{Device, Tensor};
 use chartcode_kernels::Precision;
 
@@ -45,7 +47,7 @@ impl LabelAttention {
         let weight = weights.tensor(&key("third", "weight"), &[labels, width], device)?;
         let bias = weights.vector(&key("third", "bias"), &[labels])?;
         let numbers = Numbers::new(Some(&first), &queries, &weight, bias, precision);
-        Ok(Self { kind: Kind::Numbers(Box::new(numbers.stage("loading weights")?)), width })
+        Ok(Self::of(Kind::Numbers(Box::new(numbers.stage("loading weights")?)), width))
     }
 
     /// CAML's head (Mullenbach et al. 2018): `α = softmax(X Uᵀ)`, `logit_l = W_l · Σ α x + b_l`.
@@ -65,7 +67,7 @@ impl LabelAttention {
             .map(|name| weights.tensor(&format!("{name}.weight"), &[labels, width], device));
         let bias = weights.vector(&format!("{}.bias", names[1]), &[labels])?;
         let numbers = Numbers::new(None, &queries?, &weight?, bias, precision);
-        Ok(Self { kind: Kind::Numbers(Box::new(numbers.stage("loading weights")?)), width })
+        Ok(Self::of(Kind::Numbers(Box::new(numbers.stage("loading weights")?)), width))
     }
 
     /// PLM-CA's head (Edin et al. 2024): `K = X Wkᵀ`, `V = X Wvᵀ + b`,
@@ -126,6 +128,10 @@ impl LabelAttention {
     ) -> Result<Self> {
         let key = Linear::new(keys, None).stage("loading weights")?;
         let cross = Cross { key, queries, vectors, labels, width };
-        Ok(Self { kind: Kind::Vectors(Box::new(cross)), width })
+        Ok(Self::of(Kind::Vectors(Box::new(cross)), width))
+    }
+
+    fn of(kind: Kind, width: usize) -> Self {
+        Self { kind, width, pruner: OnceLock::new() }
     }
 }

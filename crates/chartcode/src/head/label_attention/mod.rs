@@ -3,10 +3,12 @@
 mod cross;
 mod load;
 mod numbers;
+mod pruned;
 mod softmax;
 mod vectors;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use candle_core::Tensor;
 use chartcode_kernels::{BLOCK_TOKENS, LabelSums};
@@ -17,6 +19,8 @@ use crate::error::{Result, Stage as _};
 use cross::{Cross, CrossState};
 pub(super) use load::Sizes;
 use numbers::Numbers;
+use pruned::Pruner;
+pub(crate) use pruned::{Counted, Wanted};
 
 /// Tokens taken in at a time: a chart that is one long window is in memory once, not with all its
 /// keys. A whole number of blocks.
@@ -32,6 +36,8 @@ pub(crate) struct LabelAttention {
     kind: Kind,
     /// Of a hidden state.
     width: usize,
+    /// Made when labels are first to be ruled out.
+    pruner: OnceLock<Pruner>,
 }
 
 /// What a token's value is.
@@ -48,7 +54,19 @@ pub(crate) struct LabelState(StateKind);
 #[derive(Debug)]
 enum StateKind {
     Numbers(LabelSums),
+    /// Of these labels alone, in order.
+    Some(Vec<usize>, LabelSums),
     Vectors(CrossState),
+}
+
+impl LabelState {
+    /// Whether a label was computed, and not left out.
+    pub(super) fn has(&self, label: usize) -> bool {
+        match &self.0 {
+            StateKind::Some(labels, _) => labels.binary_search(&label).is_ok(),
+            StateKind::Numbers(_) | StateKind::Vectors(_) => true,
+        }
+    }
 }
 
 impl LabelAttention {
@@ -86,10 +104,28 @@ impl LabelAttention {
         Ok(())
     }
 
-    /// One logit a label.
+    /// The state of a whole chart in which labels that cannot answer `wanted` are left out;
+    /// nothing from a head without bounds.
+    pub(super) fn find(
+        &self,
+        windows: &[WindowFeatures],
+        wanted: Wanted<'_>,
+    ) -> Option<(LabelState, Counted)> {
+        let Kind::Numbers(numbers) = &self.kind else { return None };
+        let mut pieces = pieces(windows, PIECE_TOKENS * self.width);
+        let (Some(rows), None) = (pieces.next(), pieces.next()) else { return None };
+        let pruner = self.pruner.get_or_init(|| numbers.pruner());
+        let found = numbers.find(pruner, &rows, wanted);
+        Some((LabelState(StateKind::Some(found.labels, found.sums)), found.counted))
+    }
+
+    /// One logit a label, −∞ for those left out.
     pub(super) fn logits(&self, state: &LabelState) -> Vec<f32> {
         match (&self.kind, &state.0) {
             (Kind::Numbers(numbers), StateKind::Numbers(sums)) => numbers.logits(sums),
+            (Kind::Numbers(numbers), StateKind::Some(labels, sums)) => {
+                numbers.logits_of(labels, sums)
+            }
             (Kind::Vectors(cross), StateKind::Vectors(state)) => cross.logits(state),
             _ => unreachable!("a state goes back to the head that started it"),
         }
@@ -112,7 +148,12 @@ impl LabelAttention {
             let tokens = (rows.as_slice(), spans);
             match (&self.kind, &state.0) {
                 (Kind::Numbers(numbers), StateKind::Numbers(sums)) => {
-                    numbers.shares(sums, labels, tokens, &mut each)
+                    numbers.shares((sums, |label| label), labels, tokens, &mut each)
+                }
+                (Kind::Numbers(numbers), StateKind::Some(computed, sums)) => {
+                    // Evidence is asked for of labels that were computed.
+                    let place = |label| computed.binary_search(&label).unwrap_or_default();
+                    numbers.shares((sums, place), labels, tokens, &mut each)
                 }
                 (Kind::Vectors(cross), StateKind::Vectors(state)) => {
                     cross.shares(state, labels, tokens, &mut each)

@@ -9,6 +9,7 @@ use chartcode_kernels::{
 };
 
 use super::super::TokenShare;
+use super::pruned::{Found, Pruner, Wanted};
 use crate::encoder::with_values;
 
 /// Labels whose tokens are weighed at a time when evidence is looked for.
@@ -71,6 +72,19 @@ impl Numbers {
         LabelSums::new(self.queries.outputs())
     }
 
+    /// What bounds on its labels are computed from.
+    pub(super) fn pruner(&self) -> Pruner {
+        Pruner::new(&self.queries, &self.weight)
+    }
+
+    /// The labels that answer `wanted` over a chart's hidden states `[tokens, H]`, and any others
+    /// that no bound rules out.
+    pub(super) fn find(&self, pruner: &Pruner, rows: &[f32], wanted: Wanted<'_>) -> Found {
+        let tokens = self.tokens(rows);
+        let head = Kernel { queries: &self.queries, values: &self.weight };
+        pruner.find((head, &self.bias), (&tokens.keys, &tokens.hidden), wanted)
+    }
+
     /// Takes in hidden states `[tokens, H]`.
     pub(super) fn absorb(&self, sums: &mut LabelSums, rows: &[f32]) {
         let tokens = self.tokens(rows);
@@ -103,25 +117,33 @@ impl Numbers {
         sums.means().zip(&self.bias).map(|(mean, bias)| mean + bias).collect()
     }
 
+    /// One logit a label, of which only some were computed.
+    pub(super) fn logits_of(&self, labels: &[usize], sums: &LabelSums) -> Vec<f32> {
+        let mut logits = vec![f32::NEG_INFINITY; self.bias.len()];
+        for (&label, mean) in labels.iter().zip(sums.means()) {
+            logits[label] = mean + self.bias[label];
+        }
+        logits
+    }
+
     /// What each row adds to each of `labels`; see
     /// [`LabelAttention::shares`](super::LabelAttention::shares).
     pub(super) fn shares(
         &self,
-        sums: &LabelSums,
+        (sums, place): (&LabelSums, impl Fn(usize) -> usize),
         labels: &[usize],
         (rows, spans): (&[f32], &[&Range<usize>]),
         mut each: impl FnMut(usize, &[TokenShare]),
     ) -> Result<()> {
         let tokens = self.tokens(rows);
         for (number, labels) in labels.chunks(EVIDENCE_LABELS).enumerate() {
-            // Packed again the weights are what they were, so that scores have the same bits.
-            let scores = some(&self.queries, labels, &tokens.keys)?;
-            let worth = some(&self.weight, labels, &tokens.hidden)?;
+            let scores = some(&self.queries, labels, &tokens.keys);
+            let worth = some(&self.weight, labels, &tokens.hidden);
             for (block, spans) in spans.chunks(BLOCK_TOKENS).enumerate() {
                 for (column, &label) in labels.iter().enumerate() {
                     let share = |(row, tokens): (usize, &&Range<usize>)| {
                         let at = (block * BLOCK_TOKENS + row) * labels.len() + column;
-                        let attention = sums.share(label, scores[at]);
+                        let attention = sums.share(place(label), scores[at]);
                         let contribution = attention * worth[at];
                         TokenShare { tokens: (*tokens).clone(), attention, contribution }
                     };
@@ -135,13 +157,10 @@ impl Numbers {
 }
 
 /// The product with some of the outputs, `[rows, labels]`.
-fn some(matrix: &Matrix, labels: &[usize], rows: &Rows) -> Result<Vec<f32>> {
-    let weights: Vec<f32> = labels.iter().flat_map(|&label| matrix.row(label)).collect();
-    let shape = (labels.len(), matrix.inputs());
-    let matrix = Matrix::pack(&weights, shape, matrix.precision());
-    let matrix = matrix.map_err(candle_core::Error::wrap)?;
+fn some(matrix: &Matrix, labels: &[usize], rows: &Rows) -> Vec<f32> {
+    let matrix = matrix.select(labels);
     let mut values = vec![0.0; rows.rows() * labels.len()];
     let product = Product { matrix: &matrix, bias: None, activation: None };
     product.run(Isa::best(), rows, Target::Values(&mut values));
-    Ok(values)
+    values
 }
