@@ -1,6 +1,8 @@
 use std::fs;
 
-use chartcode::{Engine, EvidenceKind, Import, Options, PaddingMode, Preprocess, StoredAs};
+use chartcode::{
+    Engine, EvidenceKind, Import, Options, PaddingMode, Precision, Preprocess, StoredAs,
+};
 
 use super::{LOGIT, checkpoint, imported, options, parity};
 use crate::support::{chart, difference, floats, json_file, repository, text};
@@ -48,6 +50,42 @@ fn contributions_add_up_to_the_logit() {
         assert!((attention - 1.0).abs() < 1e-4, "attention sums to {attention}");
         let difference = (contribution + f64::from(bias - logits[label])).abs();
         assert!(difference < 1e-3, "label {label}: off by {difference:e}");
+    }
+}
+
+/// Bounds leave labels out, and nothing in a report changes: codes, logits, evidence.
+#[test]
+fn reports_are_the_same_where_labels_are_ruled_out() {
+    let texts = ["clinic", "discharge", "radiology"].map(|name| {
+        let text = fs::read_to_string(repository(&format!("tests/charts/{name}.txt"))).unwrap();
+        (name, text)
+    });
+    let charts = || texts.iter().map(|(name, text)| chart(name, text));
+    for encoder in ["roberta", "bert"] {
+        let folder = checkpoint(encoder, "laat");
+        let out = tempfile::tempdir().unwrap();
+        let mut import = Import::open(folder.path(), &options(PaddingMode::None)).unwrap();
+        import.check().unwrap();
+        import.write(out.path(), StoredAs::Keep).unwrap();
+        for precision in Precision::ALL {
+            let options = Options::new().precision(precision);
+            for options in [options, options.top(Some(2)), options.threshold(Some(0.7))] {
+                let full = Engine::load(out.path(), options).unwrap();
+                let bounded = Engine::load(out.path(), options.prune(true)).unwrap();
+                let expected: Vec<_> = charts().map(|c| full.code(&c).unwrap()).collect();
+                let alone: Vec<_> = charts().map(|c| bounded.code(&c).unwrap()).collect();
+                let together: Vec<_> =
+                    bounded.code_batch(charts()).map(|(_, report)| report.unwrap()).collect();
+                assert!(alone == expected && together == expected, "{encoder} with {options:?}");
+                for chart in charts() {
+                    assert!(bounded.logits(&chart).unwrap() == full.logits(&chart).unwrap());
+                }
+                assert_eq!(full.pruned(), None);
+                let pruned = bounded.pruned().unwrap();
+                assert_eq!(pruned.labels, 6 * full.labels().len() as u64);
+                assert!(pruned.computed <= pruned.labels);
+            }
+        }
     }
 }
 

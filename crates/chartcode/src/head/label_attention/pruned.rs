@@ -152,20 +152,24 @@ impl Search<'_> {
         if labels.len() < WORTH_A_SCREEN {
             return (labels, 0);
         }
-        let own;
-        let screen = if labels.len() < self.bias.len() {
-            own = screen.select(&labels);
-            &own
+        // A copy of most of them would cost more than it saves.
+        let few = labels.len() < self.bias.len() / 2;
+        let tokens = (self.keys, self.hidden);
+        let bounds = if few {
+            screen.select(&labels).bounds(Isa::best(), tokens.0, tokens.1)
         } else {
-            screen
+            screen.bounds(Isa::best(), tokens.0, tokens.1)
         };
-        let bounds = screen.bounds(Isa::best(), self.keys, self.hidden);
-        let bias = |at: usize| self.bias[labels[at]];
-        let least = bounds.least.iter().enumerate();
-        let least = least.map(|(at, least)| -above(-(least + bias(at)), bias(at))).collect();
-        let most = bounds.most.iter().enumerate();
-        let most = most.map(|(at, most)| above(most + bias(at), bias(at))).collect();
-        (choose(&labels, (least, most)), labels.len())
+        let (least, most): (Vec<f32>, Vec<f32>) = labels
+            .iter()
+            .enumerate()
+            .map(|(at, &label)| {
+                let (at, bias) = (if few { at } else { label }, self.bias[label]);
+                (-above(-(bounds.least[at] + bias), bias), above(bounds.most[at] + bias, bias))
+            })
+            .unzip();
+        let screened = if few { labels.len() } else { self.bias.len() };
+        (choose(&labels, (least, most)), screened)
     }
 
     fn sums(self, labels: &[usize]) -> LabelSums {
