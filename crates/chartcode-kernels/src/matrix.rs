@@ -168,7 +168,9 @@ impl Matrix {
                     }
                 }
             }
-            lost.iter_mut().for_each(|lost| *lost = lost.sqrt());
+            for lost in lost {
+                *lost = lost.sqrt();
+            }
         });
         lost.truncate(self.outputs);
         let (scales, sums) = (Vec::new(), Vec::new());
@@ -185,7 +187,9 @@ impl Matrix {
                     *length += self.square(word);
                 }
             }
-            lengths.iter_mut().for_each(|length| *length = length.sqrt());
+            for length in lengths {
+                *length = length.sqrt();
+            }
         });
         lengths.truncate(self.outputs);
         lengths.iter_mut().zip(&self.scales).for_each(|(length, scale)| *length *= scale);

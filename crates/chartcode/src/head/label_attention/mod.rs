@@ -148,12 +148,14 @@ impl LabelAttention {
             let tokens = (rows.as_slice(), spans);
             match (&self.kind, &state.0) {
                 (Kind::Numbers(numbers), StateKind::Numbers(sums)) => {
-                    numbers.shares((sums, |label| label), labels, tokens, &mut each)
+                    numbers.shares((sums, |label| label), labels, tokens, &mut each);
+                    Ok(())
                 }
                 (Kind::Numbers(numbers), StateKind::Some(computed, sums)) => {
                     // Evidence is asked for of labels that were computed.
                     let place = |label| computed.binary_search(&label).unwrap_or_default();
-                    numbers.shares((sums, place), labels, tokens, &mut each)
+                    numbers.shares((sums, place), labels, tokens, &mut each);
+                    Ok(())
                 }
                 (Kind::Vectors(cross), StateKind::Vectors(state)) => {
                     cross.shares(state, labels, tokens, &mut each)

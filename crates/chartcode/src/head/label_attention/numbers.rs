@@ -134,7 +134,7 @@ impl Numbers {
         labels: &[usize],
         (rows, spans): (&[f32], &[&Range<usize>]),
         mut each: impl FnMut(usize, &[TokenShare]),
-    ) -> Result<()> {
+    ) {
         let tokens = self.tokens(rows);
         for (number, labels) in labels.chunks(EVIDENCE_LABELS).enumerate() {
             let scores = some(&self.queries, labels, &tokens.keys);
@@ -152,7 +152,6 @@ impl Numbers {
                 }
             }
         }
-        Ok(())
     }
 }
 
