@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 from pathlib import Path
 
 import matplotlib
@@ -86,8 +85,7 @@ def head(folder: Path, labels: int, arguments: argparse.Namespace) -> Path:
 
 def bench(arguments: argparse.Namespace, bundle: Path, precision: str, charts: Path, *more: object) -> dict:
     options = ["-q", "--bundle", bundle, "--precision", precision, "--rounds", arguments.rounds, "--format", "json", *more]
-    done = subprocess.run([str(part) for part in [arguments.chartcode, "bench", *options, charts]], check=True, capture_output=True)
-    return json.loads(done.stdout)
+    return json.loads(workloads.run([arguments.chartcode, "bench", *options, charts]))
 
 
 def plot(found: dict, path: Path) -> None:

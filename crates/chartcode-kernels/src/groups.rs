@@ -7,7 +7,7 @@ use crate::matrix::Matrix;
 use crate::precision::Precision;
 use crate::product::Product;
 use crate::rows::Rows;
-use crate::screen::{longest, rounding};
+use crate::screen::{LENGTHS, greater, length, longest, rounding};
 use crate::target::Target;
 
 /// Rounds of k-means. Any grouping gives true bounds; a better one gives closer bounds.
@@ -42,8 +42,7 @@ impl TokenGroups {
         let (tokens, width) = (hidden.rows(), hidden.width());
         assert!(tokens > 0 && groups > 0, "tokens and groups");
         let groups = groups.min(tokens);
-        let values: Vec<f32> =
-            (0..tokens).into_par_iter().flat_map_iter(|t| hidden.row(t)).collect();
+        let values = hidden.values();
         let mut exact = Rows::new();
         exact.fill(isa, &values, width, Precision::F32);
         let row = |token: usize| &values[token * width..(token + 1) * width];
@@ -60,13 +59,15 @@ impl TokenGroups {
         let mut radii = vec![0.0_f32; groups];
         let distances: Vec<f32> = (0..tokens)
             .into_par_iter()
-            .map(|token| distance(row(token), &centres[nearest[token]]))
+            .map(|token| {
+                let pairs = row(token).iter().zip(&centres[nearest[token]]);
+                length(pairs.map(|(x, centre)| x - centre))
+            })
             .collect();
         for (&group, distance) in nearest.iter().zip(distances) {
-            // NaN stays, so that nothing is left out for it.
-            radii[group] = if distance <= radii[group] { radii[group] } else { distance };
+            radii[group] = greater(radii[group], distance);
         }
-        Self { centres: rounded, radii, longest: longest(hidden), tokens }
+        Self { centres: rounded, radii, longest: longest(&values, width), tokens }
     }
 
     /// For each output `w` of `values`, whose lengths are `lengths`: what no weighted mean of `w · h`
@@ -88,12 +89,11 @@ impl TokenGroups {
             let labels_of = task * TASK..task * TASK + most.len();
             let lengths = &lengths[labels_of.clone()];
             for (products, radius) in products.chunks_exact(labels).zip(&self.radii) {
-                let reach = radius + slack;
+                let reach = LENGTHS * (radius + slack);
                 for ((most, product), length) in
                     most.iter_mut().zip(&products[labels_of.clone()]).zip(lengths)
                 {
-                    let bound = product + length * reach;
-                    *most = if bound <= *most { *most } else { bound };
+                    *most = greater(*most, product + length * reach);
                 }
             }
         });
@@ -140,8 +140,4 @@ fn means(values: &[f32], nearest: &[usize], centres: &[f32]) -> Vec<f32> {
         }
     }
     sums
-}
-
-fn distance(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt()
 }

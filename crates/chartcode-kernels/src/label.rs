@@ -163,9 +163,7 @@ impl Task<'_> {
             Precision::Int8 => self.stream_values::<S, K, Bytes>(s),
         }
     }
-}
 
-impl Task<'_> {
     /// Scores in one precision, values in another.
     #[inline(always)]
     fn stream_values<S: Simd, K: Dot, V: Dot>(self, s: S) {

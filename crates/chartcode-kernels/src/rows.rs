@@ -107,6 +107,11 @@ impl Rows {
         &mut self.words
     }
 
+    /// All values as they are multiplied, `[rows, width]`.
+    pub(crate) fn values(&self) -> Vec<f32> {
+        (0..self.count).into_par_iter().flat_map_iter(|row| self.row(row)).collect()
+    }
+
     /// The values of a row as they are multiplied, rounding and all.
     #[must_use]
     pub fn row(&self, row: usize) -> Vec<f32> {

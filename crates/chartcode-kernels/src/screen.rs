@@ -12,7 +12,7 @@ use crate::rows::Rows;
 const UNIT: f32 = f32::EPSILON / 2.0;
 
 /// Lengths are sums of many squares, computed in f32: this much more covers their rounding.
-const LENGTHS: f32 = 1.001;
+pub(crate) const LENGTHS: f32 = 1.001;
 
 /// What e^x may be off by, as an error of x, in both precisions together.
 const EXP: f32 = 2e-6;
@@ -119,20 +119,19 @@ impl Rounded {
 /// Rows rounded to bf16; the length of the longest, and of the most that rounding left out.
 fn round(isa: Isa, rows: &Rows) -> (Rows, (f32, f32)) {
     let width = rows.width();
-    let values: Vec<f32> =
-        (0..rows.rows()).into_par_iter().flat_map_iter(|row| rows.row(row)).collect();
+    let values = rows.values();
     let mut rounded = Rows::new();
     rounded.fill(isa, &values, width, Precision::Bf16);
     let lost = values.par_chunks(width).enumerate().map(|(row, values)| {
         length(values.iter().zip(rounded.row(row)).map(|(x, rounded)| x - rounded))
     });
     let lost = lost.reduce(|| 0.0, greater);
-    (rounded, (longest(rows).max(0.0) * LENGTHS, lost * LENGTHS))
+    (rounded, (longest(&values, width), lost * LENGTHS))
 }
 
 /// The length of the longest row, NaN where one is not finite.
-pub(crate) fn longest(rows: &Rows) -> f32 {
-    let lengths = (0..rows.rows()).into_par_iter().map(|row| length(rows.row(row).into_iter()));
+pub(crate) fn longest(values: &[f32], width: usize) -> f32 {
+    let lengths = values.par_chunks(width).map(|row| length(row.iter().copied()));
     LENGTHS * lengths.reduce(|| 0.0, greater)
 }
 
@@ -142,11 +141,11 @@ pub(crate) fn rounding(width: usize, tokens: usize) -> f32 {
     (2 * tokens + 2 * width + 64) as f32 * UNIT
 }
 
-fn length(values: impl Iterator<Item = f32>) -> f32 {
+pub(crate) fn length(values: impl Iterator<Item = f32>) -> f32 {
     values.map(|x| x * x).sum::<f32>().sqrt()
 }
 
 /// The greater of two, NaN where one is.
-fn greater(a: f32, b: f32) -> f32 {
+pub(crate) fn greater(a: f32, b: f32) -> f32 {
     if a.is_nan() || a > b { a } else { b }
 }

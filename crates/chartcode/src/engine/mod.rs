@@ -128,7 +128,7 @@ impl Engine {
     /// [`Error::NoHead`] where the bundle is an encoder only, [`Error::NoTokens`],
     /// [`Error::NotFiniteLogit`], [`Error::Tensor`].
     pub fn code(&self, chart: &Chart) -> Result<Report> {
-        self.answer(chart, Needs::Reported, Self::report)
+        self.answer_one(chart, REPORT)
     }
 
     /// Codes a stream of charts in bounded memory, in their order. A chart that fails does not
@@ -145,7 +145,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::code`].
     pub fn logits(&self, chart: &Chart) -> Result<Vec<f32>> {
-        self.answer(chart, Needs::All, |_, _, _, scored| Ok(scored.logits.clone()))
+        self.answer_one(chart, ALL_LOGITS)
     }
 
     /// The logits of a stream of charts, as [`Engine::code_batch`] codes them: in bounded memory,

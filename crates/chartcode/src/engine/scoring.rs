@@ -84,16 +84,28 @@ impl Engine {
         let mut features = Vec::new();
         for segment in segments(&prepared.windows) {
             features = self.segment_features(head, segment)?;
-            if features.len() == prepared.windows.len()
-                && let Some(found) = self.find(head, &features, needs)
-            {
-                state = found;
-                break;
-            }
-            head.absorb(&mut state, &features)?;
+            self.absorb((head, needs), &mut state, &features, prepared)?;
         }
         let is_whole = features.len() == prepared.windows.len();
         self.finish(chart, head, state, is_whole.then_some(features))
+    }
+
+    /// Takes in a segment of a chart; one that is the whole chart, without the labels that are not
+    /// needed.
+    fn absorb(
+        &self,
+        (head, needs): (&Head, Needs),
+        state: &mut State,
+        segment: &[WindowFeatures],
+        prepared: &Prepared,
+    ) -> Result<()> {
+        if segment.len() == prepared.windows.len()
+            && let Some(found) = self.find(head, segment, needs)
+        {
+            *state = found;
+            return Ok(());
+        }
+        head.absorb(state, segment)
     }
 
     /// The state of a whole chart without the labels that a report does not need, where such are
@@ -125,12 +137,7 @@ impl Engine {
         for segment in segments(&prepared.windows) {
             let features = self.segment_features(head, segment)?;
             lap(&mut seconds.encode);
-            let is_whole = features.len() == prepared.windows.len();
-            let found = if is_whole { self.find(head, &features, Needs::Reported) } else { None };
-            match found {
-                Some(found) => state = found,
-                None => head.absorb(&mut state, &features)?,
-            }
+            self.absorb((head, Needs::Reported), &mut state, &features, &prepared)?;
             lap(&mut seconds.head);
         }
         self.finish(chart, head, state, None)?;
@@ -192,17 +199,12 @@ impl Engine {
         needs: Needs,
     ) -> Result<Scored> {
         let head = self.head()?;
-        if segments(&prepared.windows).nth(1).is_none()
-            && let Some(state) = self.find(head, &features, needs)
-        {
-            return self.finish(chart, head, state, Some(features));
-        }
         let mut state = head.start(prepared.read(chart.text()));
         let mut rest = features.as_slice();
         for segment in segments(&prepared.windows) {
             let (own, behind) = rest.split_at(segment.len());
             rest = behind;
-            head.absorb(&mut state, own)?;
+            self.absorb((head, needs), &mut state, own, prepared)?;
         }
         self.finish(chart, head, state, Some(features))
     }
