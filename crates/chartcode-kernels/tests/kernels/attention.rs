@@ -4,7 +4,7 @@ use chartcode_kernels::{
 };
 use proptest::prelude::*;
 
-use crate::{bits, numbers, on_threads, read, rows};
+use crate::{bits, cases, numbers, on_threads, read, rows, size};
 
 /// Attention of one query in f64: weights of the keys.
 fn softmax(scores: &[f64]) -> Vec<f64> {
@@ -65,13 +65,13 @@ fn run(isa: Isa, attention: Attention, qkv: &Rows, windows: &[WindowRows]) -> Ve
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(30))]
+    #![proptest_config(cases(30))]
 
     #[test]
     fn attention_is_what_plain_loops_give(
-        lengths in proptest::collection::vec((1_usize..70, 0_usize..80), 1..4),
-        heads in 1_usize..4,
-        half in 1_usize..36,
+        lengths in proptest::collection::vec((1..size(70, 10), 0..size(80, 12)), 1..4),
+        heads in 1..size(4, 3),
+        half in 1..size(36, 5),
         odd in 0_usize..2,
         is_bf16 in proptest::bool::ANY,
         seed in 0_u64..1000,
@@ -99,9 +99,9 @@ proptest! {
 
     #[test]
     fn label_attention_is_what_plain_loops_give(
-        tokens in 1_usize..300,
-        labels in 1_usize..80,
-        width in 1_usize..40,
+        tokens in 1..size(300, 40),
+        labels in 1..size(80, 40),
+        width in 1..size(40, 8),
         seed in 0_u64..1000,
         kind in 0_usize..4,
     ) {
@@ -155,26 +155,30 @@ fn fused_instruction_sets_attend_with_the_same_bits() {
 
 #[test]
 fn a_window_alone_has_the_bits_it_has_among_others() {
-    let attention = Attention { heads: 3, head_size: 32 };
-    let width = 3 * 96;
+    let attention = Attention { heads: 3, head_size: size(32, 4) };
+    let own = 3 * attention.head_size;
+    let width = 3 * own;
     for precision in [Precision::F32, Precision::Bf16] {
-        let values = numbers(9, 100 * width);
-        let all = windows(&[(30, 0), (50, 7), (20, 0)]);
+        let part = size(10, 2);
+        let values = numbers(9, 10 * part * width);
+        let all = windows(&[(3 * part, 0), (5 * part, 7), (2 * part, 0)]);
         let qkv = rows(Isa::best(), &values, width, precision);
         let together = run(Isa::best(), attention, &qkv, &all);
         for threads in [1, 2, 3] {
             let again = on_threads(threads, || run(Isa::best(), attention, &qkv, &all));
             assert_eq!(bits(&together), bits(&again));
         }
-        let own = rows(Isa::best(), &values[30 * width..80 * width], width, precision);
-        let alone = run(Isa::best(), attention, &own, &windows(&[(50, 7)]));
-        assert_eq!(bits(&alone), bits(&together[30 * 96..80 * 96]));
+        let middle = &values[3 * part * width..8 * part * width];
+        let middle = rows(Isa::best(), middle, width, precision);
+        let alone = run(Isa::best(), attention, &middle, &windows(&[(5 * part, 7)]));
+        assert_eq!(bits(&alone), bits(&together[3 * part * own..8 * part * own]));
     }
 }
 
 #[test]
 fn label_sums_do_not_depend_on_calls_and_threads() {
-    let (labels, width, tokens) = (333, 24, 5 * BLOCK_TOKENS + 17);
+    let (labels, width) = (size(333, 40), size(24, 4));
+    let tokens = size(5, 2) * BLOCK_TOKENS + 17;
     for precision in Precision::ALL {
         let pack = |seed| {
             Matrix::pack(&numbers(seed, labels * width), (labels, width), precision).unwrap()
@@ -194,7 +198,7 @@ fn label_sums_do_not_depend_on_calls_and_threads() {
         for threads in [2, 3] {
             assert_eq!(whole, on_threads(threads, || sums(tokens)), "{precision}");
         }
-        assert_eq!(whole, sums(2 * BLOCK_TOKENS), "{precision}");
+        assert_eq!(whole, sums(size(2, 1) * BLOCK_TOKENS), "{precision}");
     }
 }
 

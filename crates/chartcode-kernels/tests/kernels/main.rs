@@ -12,6 +12,17 @@ mod product;
 mod rounding;
 
 use chartcode_kernels::{Isa, Precision, Rows};
+use proptest::prelude::ProptestConfig;
+
+/// A size, or a smaller one under Miri, which is some thousand times slower.
+pub(crate) const fn size(own: usize, under_miri: usize) -> usize {
+    if cfg!(miri) { under_miri } else { own }
+}
+
+/// So many cases of a property test, or one under Miri.
+pub(crate) fn cases(own: u32) -> ProptestConfig {
+    ProptestConfig::with_cases(if cfg!(miri) { 1 } else { own })
+}
 
 /// Numbers of about normal size, the same for the same seed.
 pub(crate) fn numbers(seed: u64, count: usize) -> Vec<f32> {

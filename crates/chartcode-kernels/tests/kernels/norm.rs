@@ -1,7 +1,7 @@
 use chartcode_kernels::{Isa, Norm, Precision, Rows};
 use proptest::prelude::*;
 
-use crate::{bits, numbers};
+use crate::{bits, cases, numbers, size};
 
 fn norm(width: usize) -> Norm {
     Norm { scale: numbers(7, width), shift: numbers(8, width), epsilon: 1e-5 }
@@ -15,12 +15,12 @@ fn run(isa: Isa, norm: &Norm, x: &[f32], added: &[f32], rows: &mut Rows) -> Vec<
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(cases(40))]
 
     #[test]
     fn a_sum_is_normalised(
-        count in 1_usize..20,
-        width in 2_usize..100,
+        count in 1..size(20, 4),
+        width in 2..size(100, 40),
         seed in 0_u64..1000,
         precision in 0_usize..3,
     ) {

@@ -1,7 +1,7 @@
 use chartcode_kernels::{Activation, Isa, Matrix, Precision, Product, Rows, Target};
 use proptest::prelude::*;
 
-use crate::{bits, numbers, on_threads, read, rows};
+use crate::{bits, cases, numbers, on_threads, read, rows, size};
 
 const ACTIVATIONS: [Option<Activation>; 6] = [
     None,
@@ -96,13 +96,13 @@ impl Case {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(cases(40))]
 
     #[test]
     fn a_product_is_what_plain_loops_give(
-        rows in 1_usize..40,
-        inputs in 1_usize..100,
-        outputs in 1_usize..100,
+        rows in 1..size(40, 9),
+        inputs in 1..size(100, 12),
+        outputs in 1..size(100, 40),
         seed in 0_u64..1000,
         precision in 0_usize..3,
         activation in 0_usize..6,
@@ -119,9 +119,9 @@ proptest! {
 
     #[test]
     fn fused_instruction_sets_give_the_same_bits(
-        rows in 1_usize..30,
-        inputs in 1_usize..80,
-        outputs in 1_usize..80,
+        rows in 1..size(30, 9),
+        inputs in 1..size(80, 12),
+        outputs in 1..size(80, 40),
         seed in 0_u64..1000,
         precision in 0_usize..3,
     ) {
@@ -139,8 +139,8 @@ proptest! {
 #[test]
 fn bits_depend_on_neither_threads_nor_other_rows() {
     for precision in Precision::ALL {
-        let (inputs, outputs) = (96, 700);
-        let values = numbers(3, 50 * inputs);
+        let (inputs, outputs) = (size(96, 6), size(700, 70));
+        let values = numbers(3, size(50, 9) * inputs);
         let weight = numbers(4, outputs * inputs);
         let matrix = Matrix::pack(&weight, (outputs, inputs), precision).unwrap();
         let product = Product { matrix: &matrix, bias: None, activation: None };

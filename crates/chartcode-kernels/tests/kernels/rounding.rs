@@ -1,14 +1,14 @@
 use chartcode_kernels::{Isa, Matrix, Precision, Product, Target};
 use proptest::prelude::*;
 
-use crate::{numbers, rows};
+use crate::{cases, numbers, rows, size};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(cases(60))]
 
     #[test]
     fn activations_are_rounded_to_the_nearest(
-        width in 1_usize..150,
+        width in 1..size(150, 40),
         seed in 0_u64..1000,
         shift in -3.0_f32..3.0,
         factor in prop_oneof![Just(1.0_f32), Just(1e-20), Just(1e20)],
@@ -34,8 +34,8 @@ proptest! {
 
     #[test]
     fn weights_are_rounded_to_the_nearest(
-        outputs in 1_usize..70,
-        inputs in 1_usize..70,
+        outputs in 1..size(70, 40),
+        inputs in 1..size(70, 12),
         seed in 0_u64..1000,
     ) {
         let weight = numbers(seed, outputs * inputs);
