@@ -11,6 +11,8 @@ use arrow_ipc::reader::read_footer_length;
 use arrow_ipc::{Message, RecordBatch, root_as_footer, root_as_message};
 use arrow_schema::ArrowError;
 
+use super::arrow_layout::Layout;
+
 type Checked<T> = Result<T, ArrowError>;
 
 /// No codec packs tighter: zstd repeats a block of 128 KiB in 4 bytes.
@@ -27,6 +29,7 @@ pub(super) fn check_file(file: &mut File) -> Checked<()> {
     let start = length.checked_sub(10 + footer_length).ok_or_else(|| bad("footer"))?;
     let footer = read(file, start, footer_length)?;
     let footer = root_as_footer(&footer).map_err(|_| bad("footer"))?;
+    let layout = footer.schema().map(Layout::of).unwrap_or_default();
     let blocks = [footer.dictionaries(), footer.recordBatches()].into_iter().flatten();
     for block in blocks.flatten() {
         let (at, metadata, body) = (
@@ -41,7 +44,8 @@ pub(super) fn check_file(file: &mut File) -> Checked<()> {
         let metadata = read(file, at, metadata)?;
         let prefix = if metadata.starts_with(&MARKER) { 8 } else { 4 };
         let message = metadata.get(prefix..).and_then(|message| root_as_message(message).ok());
-        check_message(file, &message.ok_or_else(|| bad("batch"))?, body_at, body)?;
+        let message = message.ok_or_else(|| bad("batch"))?;
+        check_message(file, &message, &layout, (body_at, body))?;
     }
     Ok(())
 }
@@ -50,6 +54,7 @@ pub(super) fn check_file(file: &mut File) -> Checked<()> {
 pub(super) fn check_stream(file: &mut File) -> Checked<()> {
     let length = file.metadata()?.len();
     let mut at = 0;
+    let mut layout = Layout::default();
     while at + 8 <= length {
         let head = read(file, at, 8)?;
         let [a, b, c, d, e, f, g, h] = *head.as_slice() else { return Err(bad("message")) };
@@ -69,44 +74,74 @@ pub(super) fn check_stream(file: &mut File) -> Checked<()> {
         let message = root_as_message(&message).map_err(|_| bad("message"))?;
         let body = place(message.bodyLength())?;
         at = body_at.checked_add(body).filter(|&end| end <= length).ok_or_else(|| bad("batch"))?;
-        check_message(file, &message, body_at, body)?;
+        if let Some(schema) = message.header_as_schema() {
+            layout = Layout::of(schema);
+        }
+        check_message(file, &message, &layout, (body_at, body))?;
     }
     Ok(())
 }
 
-fn check_message(file: &mut File, message: &Message<'_>, at: u64, body: u64) -> Checked<()> {
-    let of_dictionary = || message.header_as_dictionary_batch()?.data();
-    match message.header_as_record_batch().or_else(of_dictionary) {
-        Some(batch) => check_batch(file, &batch, at, body),
+/// Checks a message whose body begins at `at` and has so many bytes.
+fn check_message(
+    file: &mut File,
+    message: &Message<'_>,
+    layout: &Layout,
+    (at, body): (u64, u64),
+) -> Checked<()> {
+    let (batch, widths) = match message.header_as_dictionary_batch() {
+        Some(dictionary) => {
+            let widths = layout.dictionaries.get(&dictionary.id()).map(Vec::as_slice);
+            (dictionary.data(), widths.unwrap_or_default())
+        }
+        None => (message.header_as_record_batch(), layout.columns.as_slice()),
+    };
+    match batch {
+        Some(batch) => check_batch(file, &batch, widths, (at, body)),
         None => Ok(()),
     }
 }
 
-fn check_batch(file: &mut File, batch: &RecordBatch<'_>, at: u64, body: u64) -> Checked<()> {
+fn check_batch(
+    file: &mut File,
+    batch: &RecordBatch<'_>,
+    widths: &[u64],
+    (at, body): (u64, u64),
+) -> Checked<()> {
     place(batch.length())?;
     for node in batch.nodes().into_iter().flatten() {
         if place(node.null_count())? > place(node.length())? {
             return Err(bad("column"));
         }
     }
-    for buffer in batch.buffers().into_iter().flatten() {
+    let widths = widths.iter().copied().chain(std::iter::repeat(1));
+    for (buffer, width) in batch.buffers().into_iter().flatten().zip(widths) {
         let (offset, length) = (place(buffer.offset())?, place(buffer.length())?);
         if offset % 8 != 0 || offset.checked_add(length).is_none_or(|end| end > body) {
             return Err(bad("column"));
         }
-        if batch.compression().is_some() && length > 0 {
-            check_packed(file, at + offset, buffer.length())?;
+        let unpacked = if batch.compression().is_some() && length > 0 {
+            check_packed(file, at + offset, buffer.length())?
+        } else {
+            length
+        };
+        if unpacked % width != 0 {
+            return Err(bad("column"));
         }
     }
     Ok(())
 }
 
-/// A packed buffer begins with its length unpacked; -1 says that it is not packed.
-fn check_packed(file: &mut File, at: u64, length: i64) -> Checked<()> {
+/// The length of a packed buffer when it is unpacked. It begins with it; -1 says that it is not
+/// packed.
+fn check_packed(file: &mut File, at: u64, length: i64) -> Checked<u64> {
     let packed = length - 8;
     let unpacked = read(file, at, 8)?.try_into().map(i64::from_le_bytes);
     match unpacked {
-        Ok(unpacked) if packed >= 0 && unpacked >= -1 && unpacked / TIGHTEST <= packed => Ok(()),
+        Ok(-1) if packed >= 0 => place(packed),
+        Ok(unpacked) if packed >= 0 && unpacked >= 0 && unpacked / TIGHTEST <= packed => {
+            place(unpacked)
+        }
         _ => Err(bad("column")),
     }
 }

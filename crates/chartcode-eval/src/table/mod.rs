@@ -5,6 +5,7 @@
 //! Rows count from 0, as in pandas.
 
 mod arrow_check;
+mod arrow_layout;
 mod batch;
 mod list;
 mod names;
