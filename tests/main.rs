@@ -6,6 +6,8 @@
 mod bundles;
 /// The command as users call it: formats, bad input, exit codes, interruption.
 mod cli;
+/// `chartcode codes`: import, list, show.
+mod codes;
 /// Evaluation, comparison, agreement and tuning as users call them.
 mod eval;
 /// `chartcode fit`, end to end on synthetic charts.
@@ -14,11 +16,11 @@ mod fit;
 mod import;
 /// Tokens, hidden states, vectors and logits against PyTorch and Transformers.
 mod parity;
-/// What must hold of the route whatever the model: batches, threads, offsets.
 /// f32, bf16 and int8: how near they are, and the commands that time and compare them.
 mod precision;
 /// Published architectures and layouts against PyTorch and Transformers.
 mod published;
+/// What must hold of the route whatever the model: batches, threads, offsets.
 mod route;
 /// Paths, goldens and scratch bundles.
 mod support;

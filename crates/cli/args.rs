@@ -7,6 +7,7 @@ use std::str::FromStr;
 use chartcode::{Device, EvidenceKind, Options, Precision};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+pub(crate) use crate::codes_args::CodesArgs;
 use crate::eval_args::GoldArgs;
 pub(crate) use crate::eval_args::{AgreeArgs, CompareArgs, EvalArgs, TuneArgs};
 pub(crate) use crate::fit_args::FitArgs;
@@ -51,6 +52,8 @@ pub(crate) enum Command {
     Train(TrainArgs),
     /// Turn a published checkpoint into a bundle.
     Import(ImportArgs),
+    /// Read and look up code sets: ICD-10-CM, ICD-10-PCS.
+    Codes(CodesArgs),
     /// Measure what bf16 and int8 change in a bundle's answers.
     Precisions(PrecisionsArgs),
     /// Time the coding of charts on this machine.

@@ -1,6 +1,7 @@
 //! The `chartcode` command.
 
 mod args;
+mod codes_args;
 mod commands;
 mod eval_args;
 mod failures;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Tune(args) => commands::tune::run(&args),
         Command::Train(args) => commands::train::run(&args),
         Command::Import(args) => commands::import::run(&args),
+        Command::Codes(args) => commands::codes::run(&args),
         Command::Precisions(args) => commands::precisions::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),

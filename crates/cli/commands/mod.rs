@@ -3,6 +3,7 @@
 pub(crate) mod agree;
 pub(crate) mod bench;
 pub(crate) mod code;
+pub(crate) mod codes;
 pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod embed;
