@@ -28,6 +28,7 @@ def main() -> None:
         for diag in section.findall("diag"):
             if diag.find("name").text not in CATEGORIES:
                 section.remove(diag)
+    ET.indent(tree, space="")
     OUT.mkdir(parents=True, exist_ok=True)
     tree.write(OUT / "tabular.xml", encoding="utf-8", xml_declaration=True)
     codes = (data / "code-list-April-2026.txt").read_text(encoding="utf-8").split()
