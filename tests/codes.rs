@@ -6,11 +6,13 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
 
+use crate::support::repository;
+
 const TABULAR: &str = "crates/chartcode-codes/tests/data/tabular.xml";
 
 fn codes(folder: &Path, args: &[&str]) -> assert_cmd::assert::Assert {
-    let mut command = assert_cmd::Command::cargo_bin("chartcode").unwrap();
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).env("NO_COLOR", "1");
+    let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_chartcode"));
+    command.current_dir(repository("")).env("NO_COLOR", "1");
     command.arg("codes").arg("--codes").arg(folder).args(args).assert()
 }
 
@@ -54,4 +56,6 @@ fn what_is_not_there_is_said_with_a_cure() {
     note.code(2).stderr(contains("clinic.txt is no release that is known"));
     std::fs::write(path.join("icd10cm-2026.codes"), b"CODESET1").unwrap();
     codes(&path, &["list"]).code(2).stderr(contains("import the release again"));
+    codes(&path, &["import", TABULAR]).success();
+    codes(&path, &["list"]).success();
 }

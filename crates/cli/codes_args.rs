@@ -35,7 +35,8 @@ Examples:
   chartcode codes import --version 2026-04 icd10c-tabular-April-1-2026.xml
 
 Files: order files of ICD-10-CM and ICD-10-PCS, lists of ICD-10-CM codes, the tabular list of
-ICD-10-CM in XML. Files of the same system and version become one table.")]
+ICD-10-CM in XML. Files of the same system and version become one table; one that is
+there already is replaced.")]
 pub(crate) struct CodesImportArgs {
     /// Files of a release.
     #[arg(required = true)]

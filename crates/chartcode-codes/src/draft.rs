@@ -103,11 +103,6 @@ impl Draft {
         is_new
     }
 
-    /// Adds a note to a code.
-    pub fn add_note(&mut self, key: CodeKey, kind: NoteKind, text: &str) {
-        self.notes.push((Owner::Code(key), kind, text.to_owned()));
-    }
-
     /// Takes in what another file says of the same code set. What is there already stays.
     ///
     /// # Errors

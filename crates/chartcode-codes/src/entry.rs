@@ -20,12 +20,6 @@ impl<'a> Entry<'a> {
         Self { set, index }
     }
 
-    /// Its place among the codes of the set.
-    #[must_use]
-    pub fn index(self) -> usize {
-        self.index
-    }
-
     /// Its key.
     #[must_use]
     pub fn key(self) -> CodeKey {

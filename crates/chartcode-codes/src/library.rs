@@ -14,7 +14,6 @@ const ENDING: &str = "codes";
 /// The code sets of a folder, one file for each system and version: `icd10cm-2027.codes`.
 #[derive(Debug)]
 pub struct Library {
-    folder: PathBuf,
     /// By system, the newest version of each first.
     sets: Vec<CodeSet>,
 }
@@ -25,11 +24,11 @@ impl Library {
     /// # Errors
     /// [`Error::Io`], and [`Error::Damaged`] of a table.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
-        let folder = folder.as_ref().to_owned();
-        let failed = |source| Error::Io { path: folder.clone(), source };
+        let folder = folder.as_ref();
+        let failed = |source| Error::Io { path: folder.to_owned(), source };
         let mut sets = Vec::new();
         if folder.exists() {
-            for file in std::fs::read_dir(&folder).map_err(failed)? {
+            for file in std::fs::read_dir(folder).map_err(failed)? {
                 let path = file.map_err(failed)?.path();
                 if path.extension().is_some_and(|ending| ending == ENDING) {
                     sets.push(CodeSet::open(path)?);
@@ -40,13 +39,13 @@ impl Library {
             let key = |set: &CodeSet| set.in_force().map(|days| days.from);
             (a.system(), key(b), b.version()).cmp(&(b.system(), key(a), a.version()))
         });
-        Ok(Self { folder, sets })
+        Ok(Self { sets })
     }
 
-    /// Where a table of this folder is.
+    /// Where a table is in a folder.
     #[must_use]
-    pub fn path_of(&self, set: &CodeSet) -> PathBuf {
-        self.folder.join(format!("{}-{}.{ENDING}", set.system(), set.version()))
+    pub fn path_in(folder: &Path, set: &CodeSet) -> PathBuf {
+        folder.join(format!("{}-{}.{ENDING}", set.system(), set.version()))
     }
 
     /// All of them: by system, the newest version of each first.
@@ -84,12 +83,12 @@ mod tests {
     use super::*;
     use crate::{CodeKey, Draft};
 
-    fn save(library: &Library, system: System, version: &str) {
+    fn save(folder: &Path, system: System, version: &str) {
         let mut draft = Draft::new(system);
         draft.version = Some(version.to_owned());
         draft.add_code(CodeKey::parse("A00").unwrap(), "Cholera", Some(true));
         let set = CodeSet::build(&draft).unwrap();
-        set.save(library.path_of(&set)).unwrap();
+        set.save(Library::path_in(folder, &set)).unwrap();
     }
 
     #[test]
@@ -98,7 +97,7 @@ mod tests {
         let empty = Library::open(folder.path().join("none")).unwrap();
         assert!(empty.sets().is_empty() && empty.newest(System::Icd10Cm).is_none());
         for version in ["2026", "2027", "2026-04"] {
-            save(&empty, System::Icd10Cm, version);
+            save(&folder.path().join("none"), System::Icd10Cm, version);
         }
         let library = Library::open(folder.path().join("none")).unwrap();
         let at = |day: &str| {

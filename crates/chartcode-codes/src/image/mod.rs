@@ -33,6 +33,7 @@ pub(crate) const GROUP: usize = 10;
 pub(crate) const NOTE: usize = 3;
 /// Seventh characters, by code: the character, start and length of the text.
 pub(crate) const SEVENTH: usize = 3;
+const WIDTHS: [usize; 4] = [CODE, GROUP, NOTE, SEVENTH];
 /// No parent.
 pub(crate) const NONE: u32 = u32::MAX;
 /// A flag: the code can be billed.
@@ -71,7 +72,7 @@ pub(crate) enum Section {
 
 impl Section {
     fn width(self) -> usize {
-        [CODE, GROUP, NOTE, SEVENTH][self as usize]
+        WIDTHS[self as usize]
     }
 }
 
@@ -97,7 +98,7 @@ impl Image {
         let mut at = end;
         for (index, start) in starts.iter_mut().enumerate() {
             *start = at;
-            let width = [CODE * 4, GROUP * 4, NOTE * 4, SEVENTH * 4, 1][index];
+            let width = WIDTHS.get(index).map_or(1, |words| words * 4);
             let size = header.sizes[index].checked_mul(width).filter(|&size| size < bytes.len());
             at += size.ok_or_else(|| damaged("its sizes are impossible"))?;
         }

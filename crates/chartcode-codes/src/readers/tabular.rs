@@ -128,7 +128,6 @@ impl Tabular<'_> {
                 if let Some(parent) = self.codes.last_mut() {
                     parent.has_children = true;
                 }
-                self.flush();
                 self.codes.push(Open {
                     key: None,
                     title: String::new(),
@@ -239,16 +238,6 @@ impl Tabular<'_> {
         let group = DraftGroup { title: title.trim_end().to_owned(), first, last };
         self.draft.groups.insert((kind, id), group);
         Ok(())
-    }
-
-    /// Adds the innermost code that is open, so that those above come before those below.
-    fn flush(&mut self) {
-        let Some(Open { key: Some(key), title, has_children, .. }) = self.codes.last() else {
-            return;
-        };
-        let (key, has_children) = (*key, *has_children);
-        let title = title.clone();
-        self.draft.add_code(key, &title, has_children.then_some(false));
     }
 
     fn close_code(&mut self, at: usize) -> Result<()> {

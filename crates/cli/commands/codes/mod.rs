@@ -4,7 +4,7 @@ mod show;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use chartcode_codes::{CodeSet, Draft, Library, System};
@@ -16,11 +16,11 @@ use crate::failures::Failures;
 
 pub(crate) fn run(args: &CodesArgs) -> anyhow::Result<Failures> {
     let folder = folder(args)?;
-    let library = Library::open(&folder)?;
     match &args.command {
-        CodesCommand::Import(import) => run_import(import, &library)?,
-        CodesCommand::List(list) => run_list(list, &library)?,
-        CodesCommand::Show(show) => show::run(show, &library)?,
+        // It opens no table: a damaged one is what it replaces.
+        CodesCommand::Import(import) => run_import(import, &folder)?,
+        CodesCommand::List(list) => run_list(list, &Library::open(&folder)?)?,
+        CodesCommand::Show(show) => show::run(show, &Library::open(&folder)?)?,
     }
     Ok(Failures::default())
 }
@@ -34,7 +34,7 @@ fn folder(args: &CodesArgs) -> anyhow::Result<PathBuf> {
     Ok(home.join(".local/share/chartcode/codes"))
 }
 
-fn run_import(args: &CodesImportArgs, library: &Library) -> anyhow::Result<()> {
+fn run_import(args: &CodesImportArgs, folder: &Path) -> anyhow::Result<()> {
     let mut drafts: BTreeMap<(System, Option<String>), Draft> = BTreeMap::new();
     for path in &args.paths {
         let mut draft = chartcode_codes::read(path)?;
@@ -52,7 +52,7 @@ fn run_import(args: &CodesImportArgs, library: &Library) -> anyhow::Result<()> {
     // All are built before the first is written.
     let built: Result<Vec<CodeSet>, _> = drafts.values().map(CodeSet::build).collect();
     for set in built? {
-        let path = library.path_of(&set);
+        let path = Library::path_in(folder, &set);
         set.save(&path)?;
         writeln!(out, "{}: {}", path.display(), summary(&set))?;
     }
